@@ -1,0 +1,2 @@
+// Package replay captures traffic and plays it again.
+package replay
