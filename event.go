@@ -1,0 +1,55 @@
+package gameday
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of event. A fault goes prepared, injecting, then active or unproven, healing, then healed or leaked.
+// Injecting is durable on disk before anything is touched.
+const (
+	EventStart     EventKind = "run.start"
+	EventPhase     EventKind = "phase"
+	EventSteady    EventKind = "steady" // a steady-state check; Outcome says how it went
+	EventSkipped   EventKind = "fault.skipped"
+	EventInjecting EventKind = "fault.injecting" // carries the whole Fault
+	EventActive    EventKind = "fault.active"    // Verify saw it, Evidence says how
+	EventUnproven  EventKind = "fault.unproven"  // injected, but its effect was not seen in time
+	EventHealing   EventKind = "fault.healing"
+	EventHealed    EventKind = "fault.healed" // Verify saw that it is gone
+	EventLeaked    EventKind = "fault.leaked" // healing did not succeed in time; it may still be there
+	EventAbort     EventKind = "abort"        // a stop condition fired, or an operator stopped the run
+	EventSignal    EventKind = "signal"
+	EventError     EventKind = "error"
+	EventNote      EventKind = "note"
+	EventEnd       EventKind = "run.end"
+)
+
+// Event is one line of the journal.
+type Event struct {
+	At       Duration  `json:"at"` // offset from the start of the run
+	Kind     EventKind `json:"kind"`
+	Phase    Phase     `json:"phase,omitempty"`
+	FaultID  string    `json:"fault_id,omitempty"`
+	Step     string    `json:"step,omitempty"`
+	Fault    *Fault    `json:"fault,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
+	Outcome  Outcome   `json:"outcome,omitzero"`
+	Text     string    `json:"text,omitempty"` // for people
+}
+
+// OpenFaults returns the faults that were about to be injected and are not known to be healed, in the
+// order of injection. A fault whose injection was interrupted counts as open.
+func OpenFaults(events []Event) []Fault {
+	healed := map[string]bool{}
+	for _, e := range events {
+		if e.Kind == EventHealed {
+			healed[e.FaultID] = true
+		}
+	}
+	var open []Fault
+	for _, e := range events {
+		if e.Kind == EventInjecting && e.Fault != nil && !healed[e.Fault.ID] {
+			open = append(open, *e.Fault)
+		}
+	}
+	return open
+}

@@ -1,0 +1,100 @@
+package gameday
+
+import (
+	"context"
+	"time"
+)
+
+// Class is how one replayed request ended, as its client saw it.
+type Class string
+
+// The classes. Only ok and degraded are successes.
+const (
+	ClassOK       Class = "ok"
+	ClassDegraded Class = "degraded" // answered with a declared fallback
+	ClassRejected Class = "rejected" // turned away on purpose: 429, or 503 with Retry-After
+	ClassError    Class = "error"    // 5xx, or broken on the way
+	ClassTimeout  Class = "timeout"  // no answer in time
+)
+
+// Classes lists the classes in the order of reports.
+var Classes = [...]Class{ClassOK, ClassDegraded, ClassRejected, ClassError, ClassTimeout}
+
+// Slice is what happened to the requests of one flow that were due in one second of the run.
+type Slice struct {
+	Second  int             `json:"second"` // since the start of the run
+	Flow    string          `json:"flow"`   // "other" for what no flow matches
+	Due     int64           `json:"due"`
+	Sent    int64           `json:"sent"`
+	Skipped int64           `json:"skipped,omitempty"` // by policy: unsafe method, busy session
+	Unsent  int64           `json:"unsent,omitempty"`  // due, but never sent
+	Late    int64           `json:"late,omitempty"`    // sent later than the plan's bound
+	Classes map[Class]int64 `json:"classes"`
+	Codes   map[int]int64   `json:"codes,omitempty"`
+	BytesIn int64           `json:"bytes_in,omitempty"`
+
+	// HdrHistogram V2 compressed encodings, microseconds. Latency counts from the due time, Service from
+	// the first byte sent, Lateness from the due time to the first byte sent.
+	Latency  []byte `json:"latency,omitempty"`
+	Service  []byte `json:"service,omitempty"`
+	Lateness []byte `json:"lateness,omitempty"`
+}
+
+// WorstRequest is a request worth showing.
+type WorstRequest struct {
+	At      Duration `json:"at"` // due
+	Flow    string   `json:"flow"`
+	Session string   `json:"session"` // pseudonym
+	Method  string   `json:"method"`
+	Path    string   `json:"path"`
+	Code    int      `json:"code,omitempty"`
+	Class   Class    `json:"class"`
+	Latency Duration `json:"latency"`
+	Service Duration `json:"service"`
+	Error   string   `json:"error,omitempty"`
+	Trace   string   `json:"trace,omitempty"`
+}
+
+// Ack is an effect that the system acknowledged to a client.
+type Ack struct {
+	At   Duration `json:"at"`
+	Flow string   `json:"flow"`
+	ID   string   `json:"id"`
+}
+
+// Fidelity says how truthfully the load was offered.
+type Fidelity struct {
+	Due           int64            `json:"due"`
+	Sent          int64            `json:"sent"`
+	Skipped       map[string]int64 `json:"skipped,omitempty"` // by cause
+	Unsent        int64            `json:"unsent"`
+	Unresolved    int64            `json:"unresolved"`   // requests that needed a live value which never came
+	Retries       int64            `json:"retries"`      // extra requests by habit
+	LatenessP50   Duration         `json:"lateness_p50"` // of sending against the due time
+	LatenessP99   Duration         `json:"lateness_p99"`
+	LatenessMax   Duration         `json:"lateness_max"`
+	LimitedSecond int              `json:"limited_seconds"` // seconds in which the generator missed its bound
+	Seconds       int              `json:"seconds"`
+	Connections   int64            `json:"connections"`        // opened
+	OwnCPU        float64          `json:"own_cpu"`            // cores used by the harness process
+	Problems      []string         `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
+}
+
+// Traffic is everything recorded about the replayed load.
+type Traffic struct {
+	Slices   []Slice        `json:"slices"`
+	Worst    []WorstRequest `json:"worst"`
+	Acks     []Ack          `json:"-"` // kept in a file of its own
+	Fidelity Fidelity       `json:"fidelity"`
+}
+
+// Load offers traffic to the system under test. It knows nothing of faults.
+type Load interface {
+	// Run offers the load from start on, and blocks until the planned length has passed and every request
+	// has ended, or ctx is cancelled; then it returns what was done until then, with a nil error. Slices go
+	// to sink, each once, in the order of seconds, as soon as no request of that second is open.
+	Run(ctx context.Context, start time.Time, sink func(Slice)) (Traffic, error)
+
+	// Collect returns the load's own series at this moment; safe to call while Run works.
+	Collector
+}
