@@ -86,7 +86,9 @@ type Switcher interface {
 
 // Surger multiplies the offered load until released.
 type Surger interface {
-	Surge(ctx context.Context, factor float64, g Grip) error
+	// Surge multiplies by factor, more than 0. With an empty flow whole sessions are copied, each with an
+	// identity of its own; else only the requests of that flow are, each as a session of its own.
+	Surge(ctx context.Context, factor float64, flow string, g Grip) error
 	// Offered returns the factor in force and the rate that was really sent in the last second, in requests per second.
 	Offered(ctx context.Context) (factor, rate float64, err error)
 }

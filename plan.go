@@ -92,6 +92,18 @@ type TrafficPlan struct {
 	Busy     string   `json:"busy"`               // what a request does when its session is still waiting: wait, spill or drop
 	MaxLate  Duration `json:"max_late"`           // p99 send lateness beyond which the run is inconclusive
 	Unsafe   []string `json:"unsafe,omitempty"`   // methods with effects that may be sent: POST, PUT ...
+
+	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own
+	Rewrite  []Rewrite `json:"rewrite,omitempty"`  // fields that are set anew, such as staging passwords in place of redacted ones
+}
+
+// Rewrite sets one field of the requests that match. Exactly one of JSON and Header is set.
+type Rewrite struct {
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path,omitempty"` // glob as in Flow
+	JSON   string `json:"json,omitempty"` // path into the body: "$.password"
+	Header string `json:"header,omitempty"`
+	Value  string `json:"value"` // ${$.user} stands for another field of the same body, after identities are remapped
 }
 
 // Phase is a named stretch of the run.
