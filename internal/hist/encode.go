@@ -1,0 +1,71 @@
+package hist
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// The cookies of the V2 encoding: outside and inside of the compression.
+const (
+	cookieCompressed = uint32(0x1c849304 | 0x10)
+	cookiePlain      = uint32(0x1c849303 | 0x10)
+)
+
+// Encode returns h in the V2 compressed encoding of HdrHistogram, as bytes; their base64 text is what
+// HdrHistogram's own logs hold. It writes what the library's encoder does, at a tenth of its cost: a player encodes
+// three histograms per flow and second.
+func (h *Histogram) Encode() ([]byte, error) {
+	counts := appendCounts(make([]byte, 0, 4096), h.h.Export().Counts)
+	header := make([]byte, 0, 40)
+	header = binary.BigEndian.AppendUint32(header, cookiePlain)
+	header = binary.BigEndian.AppendUint32(header, uint32(len(counts)))
+	header = binary.BigEndian.AppendUint32(header, 0) // normalizing index offset
+	header = binary.BigEndian.AppendUint32(header, digits)
+	header = binary.BigEndian.AppendUint64(header, uint64(h.h.LowestTrackableValue()))
+	header = binary.BigEndian.AppendUint64(header, uint64(h.h.HighestTrackableValue()))
+	header = binary.BigEndian.AppendUint64(header, math.Float64bits(1)) // ratio of integer to double values
+
+	var out bytes.Buffer
+	out.Write(binary.BigEndian.AppendUint32(nil, cookieCompressed))
+	out.Write(make([]byte, 4)) // length of what follows, known at the end
+	if h.zlib == nil {
+		h.zlib = zlib.NewWriter(&out)
+	} else {
+		h.zlib.Reset(&out)
+	}
+	for _, part := range [][]byte{header, counts} {
+		if _, err := h.zlib.Write(part); err != nil {
+			return nil, fmt.Errorf("encode histogram: %w", err)
+		}
+	}
+	if err := h.zlib.Close(); err != nil {
+		return nil, fmt.Errorf("encode histogram: %w", err)
+	}
+	raw := out.Bytes()
+	binary.BigEndian.PutUint32(raw[4:], uint32(len(raw)-8))
+	return raw, nil
+}
+
+// appendCounts writes counts as zigzag varints; a run of zeros is its length, negative. What follows the
+// last count in use is left out.
+func appendCounts(to []byte, counts []int64) []byte {
+	zeros := int64(0)
+	for _, n := range counts {
+		if n == 0 {
+			zeros++
+			continue
+		}
+		switch {
+		case zeros == 1:
+			to = append(to, 0)
+		case zeros > 1:
+			to = binary.AppendVarint(to, -zeros)
+		}
+		zeros = 0
+		to = binary.AppendVarint(to, n)
+	}
+	return to
+}

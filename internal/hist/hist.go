@@ -1,0 +1,99 @@
+// Package hist counts durations with three significant digits, from a microsecond to an hour: a thin layer
+// over HdrHistogram with one fixed geometry, so that any two histograms merge without loss and encodings
+// are read by every HdrHistogram tool.
+package hist
+
+import (
+	"compress/zlib"
+	"encoding/base64"
+	"fmt"
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The geometry of every histogram: what lies outside is counted at the nearer end.
+const (
+	Lowest  = time.Microsecond
+	Highest = time.Hour
+	digits  = 3
+)
+
+// maxEncoded bounds what Decode looks at. A histogram with every counter in use stays below a quarter of it.
+const maxEncoded = 1 << 20
+
+// Histogram is a distribution of durations. Make one with New or Decode. It takes some 200 kB whatever it
+// holds, and is not safe for concurrent use.
+type Histogram struct {
+	h    *hdr.Histogram
+	zlib *zlib.Writer // kept from one Encode to the next: making it costs more than the rest
+}
+
+// New returns an empty histogram.
+func New() *Histogram {
+	return &Histogram{h: hdr.New(int64(Lowest/time.Microsecond), int64(Highest/time.Microsecond), digits)}
+}
+
+// Record counts d, to the nearest microsecond and within Lowest and Highest.
+func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
+
+// RecordN counts d n times.
+func (h *Histogram) RecordN(d time.Duration, n int64) {
+	d = min(max(d.Round(time.Microsecond), Lowest), Highest)
+	_ = h.h.RecordValues(int64(d/time.Microsecond), n) // the value is in range; only a total past 2^63 errs
+}
+
+// Quantile returns the duration that the share q of all is at most, q from 0 to 1; 0 when empty.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	return time.Duration(h.h.ValueAtQuantile(100*q)) * time.Microsecond
+}
+
+// Mean returns the arithmetic mean; 0 when empty.
+func (h *Histogram) Mean() time.Duration {
+	return time.Duration(h.h.Mean() * float64(time.Microsecond))
+}
+
+// Max returns the largest duration, as exact as the three digits; 0 when empty.
+func (h *Histogram) Max() time.Duration { return time.Duration(h.h.Max()) * time.Microsecond }
+
+// Count returns how many durations were counted.
+func (h *Histogram) Count() int64 { return h.h.TotalCount() }
+
+// AtMost returns how many of the durations are at most d, as exact as the three digits.
+func (h *Histogram) AtMost(d time.Duration) int64 {
+	var n int64
+	limit := int64(d / time.Microsecond)
+	for _, bar := range h.h.Distribution() {
+		if bar.To > limit && bar.From > limit {
+			break
+		}
+		n += bar.Count
+	}
+	return n
+}
+
+// Merge adds the counts of other, without loss.
+func (h *Histogram) Merge(other *Histogram) { h.h.Merge(other.h) }
+
+// Reset forgets everything.
+func (h *Histogram) Reset() { h.h.Reset() }
+
+// Decode reads what Encode wrote. No bytes at all are an empty histogram. It errs on another geometry,
+// since merging that would lose counts.
+func Decode(raw []byte) (*Histogram, error) {
+	if len(raw) == 0 {
+		return New(), nil
+	}
+	if len(raw) > maxEncoded {
+		return nil, fmt.Errorf("decode histogram: %d bytes, at most %d are accepted", len(raw), maxEncoded)
+	}
+	h, err := hdr.Decode([]byte(base64.StdEncoding.EncodeToString(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("decode histogram: %w", err)
+	}
+	if h.LowestTrackableValue() != int64(Lowest/time.Microsecond) || h.HighestTrackableValue() != int64(Highest/time.Microsecond) || h.SignificantFigures() != digits {
+		return nil, fmt.Errorf("decode histogram: range %d..%d with %d digits, want %s..%s in microseconds with %d",
+			h.LowestTrackableValue(), h.HighestTrackableValue(), h.SignificantFigures(), Lowest, Highest, digits)
+	}
+	return &Histogram{h: h}, nil
+}
