@@ -153,3 +153,27 @@ func Able[T any](p Platform) (T, bool) {
 	var none T
 	return none, false
 }
+
+// Abilities returns every part of p, p itself first, that has the ability T. What must reach all who
+// remember a fault, such as renewing and releasing, goes to each [Holder] found so.
+func Abilities[T any](p Platform) []T {
+	var all []T
+	if t, ok := p.(T); ok {
+		all = append(all, t)
+	}
+	if parts, ok := p.(Parts); ok {
+		for _, part := range parts.Parts() {
+			all = append(all, Abilities[T](part)...)
+		}
+	}
+	return all
+}
+
+// Release lets go of everything that any part of p holds for the fault, and joins what went wrong.
+func Release(ctx context.Context, p Platform, fault string) error {
+	var errs []error
+	for _, h := range Abilities[Holder](p) {
+		errs = append(errs, h.Release(ctx, fault))
+	}
+	return errors.Join(errs...)
+}
