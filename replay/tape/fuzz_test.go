@@ -1,0 +1,35 @@
+package tape_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// FuzzReader feeds damaged tapes: a reader may refuse them, and must not panic, hang or take
+// memory beyond what the file's size explains.
+func FuzzReader(f *testing.F) {
+	b, err := os.ReadFile(write(f, shopping(40, 1), 10))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b, true)
+	f.Add(b[:len(b)-30], false)
+	f.Add(b[:len(b)/2], true)
+	f.Add([]byte("GDTAPE\x00\x01GDFR"), true)
+	f.Fuzz(func(t *testing.T, b []byte, skip bool) {
+		r, err := tape.NewReader(readerAt(b), int64(len(b)), "fuzz", tape.ReadOptions{Skip: skip})
+		if err != nil {
+			return
+		}
+		defer r.Close()
+		for range 10_000 {
+			if _, err := r.Next(); err != nil {
+				break
+			}
+		}
+		_ = r.Seek(1000)
+		_, _ = r.Next()
+	})
+}

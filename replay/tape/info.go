@@ -1,0 +1,136 @@
+package tape
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// Info is the summary of a tape.
+type Info struct {
+	Meta      Meta                     `json:"meta"`
+	Bytes     int64                    `json:"bytes"`
+	Closed    bool                     `json:"closed"`         // false: the writer did not end by itself
+	Frames    int                      `json:"frames"`         // data frames
+	Records   int64                    `json:"records"`        // exchanges and gaps in them
+	Unpacked  int64                    `json:"unpacked_bytes"` // of the data frames, before compression
+	First     time.Duration            `json:"first"`          // offset of the earliest exchange
+	Last      time.Duration            `json:"last"`           // offset of the latest one
+	Gaps      []replay.Gap             `json:"gaps,omitempty"` // at most 1000; GapCount says how many there are
+	GapCount  int                      `json:"gap_count"`
+	Ledger    map[string]replay.Counts `json:"ledger,omitempty"` // per source, as last written
+	Damage    []*Damage                `json:"-"`
+	HasDamage bool                     `json:"damaged"`
+}
+
+const gapsMax = 1000
+
+// ReadInfo summarises a tape from its index; it decompresses only frames that hold gaps. A
+// damaged tape has a summary too: Info.Damage says what is missing from it.
+func ReadInfo(path string) (Info, error) {
+	r, err := Open(path, ReadOptions{Skip: true})
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := r.info()
+	return info, errors.Join(err, r.Close())
+}
+
+func (r *Reader) info() (Info, error) {
+	info := Info{Meta: r.meta, Bytes: r.size, Closed: r.closed, First: math.MaxInt64, Last: math.MinInt64}
+	for i, e := range r.index {
+		switch e.kind {
+		case kindMeta:
+			if _, err := r.small(e); err != nil {
+				r.note(i, err)
+			}
+		case kindLedger:
+			if err := r.ledger(e, &info); err != nil {
+				r.note(i, err)
+			}
+		case kindData:
+			info.Frames++
+			info.Records += int64(e.records)
+			info.Unpacked += int64(e.size)
+			info.First = min(info.First, time.Duration(e.tsMin))
+			info.Last = max(info.Last, time.Duration(e.tsMax))
+			if e.flags&flagGaps != 0 {
+				if err := r.gaps(e, &info); err != nil {
+					r.note(i, err)
+				}
+			}
+		}
+	}
+	if info.First > info.Last { // no exchange at all
+		info.First, info.Last = 0, 0
+	}
+	info.Damage, info.HasDamage = r.damage, len(r.damage) > 0
+	return info, nil
+}
+
+func (r *Reader) note(frame int, err error) {
+	r.frame, r.next, r.read = frame, frame+1, 0
+	r.damaged(err)
+}
+
+func (r *Reader) ledger(e entry, info *Info) error {
+	payload, err := r.small(e)
+	if err != nil {
+		return err
+	}
+	var sums map[string]replay.Counts
+	if err := json.Unmarshal(payload, &sums); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	info.Ledger = sums
+	return nil
+}
+
+func (r *Reader) gaps(e entry, info *Info) error {
+	h, err := r.header(e.offset)
+	if err != nil {
+		return err
+	}
+	payload, _, err := r.file.payload(h, e.offset, nil, nil)
+	if err != nil {
+		return err
+	}
+	var d decoder
+	d.reset(payload)
+	for {
+		x, g, err := d.next()
+		if err != nil {
+			return err
+		}
+		if x == nil && g == nil {
+			return nil
+		}
+		if g == nil {
+			continue
+		}
+		if info.GapCount++; info.GapCount <= gapsMax {
+			info.Gaps = append(info.Gaps, *g)
+		}
+	}
+}
+
+// Verify reads a whole tape and returns its summary with everything that is damaged in it.
+func Verify(path string) (Info, error) {
+	r, err := Open(path, ReadOptions{Skip: true})
+	if err != nil {
+		return Info{}, err
+	}
+	for err == nil {
+		_, err = r.Next()
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	info, err2 := r.info()
+	return info, errors.Join(err, err2, r.Close())
+}

@@ -1,0 +1,324 @@
+package tape
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// Kinds of records in a data frame. A reader steps over kinds it does not know.
+const (
+	recordExchange = 1
+	recordGap      = 2
+)
+
+// Bits of an exchange record.
+const (
+	bitShape = 1 << iota
+	bitResponse
+	bitCut
+	bitTrailer
+	bitResponseTrailer
+)
+
+// tableMax bounds the string table of a frame, tableString what goes into it: names, hosts,
+// user agents and cookies repeat, long values do not.
+const (
+	tableMax    = 8192
+	tableString = 256
+)
+
+// encoder turns exchanges into records. Its string table and its deltas live for one frame.
+type encoder struct {
+	head  []byte // scratch: the head of the record being written
+	table map[string]uint64
+	at    time.Duration
+	seq   uint64
+}
+
+func (e *encoder) reset() {
+	if e.table == nil {
+		e.table = make(map[string]uint64)
+	}
+	clear(e.table)
+	e.at, e.seq = 0, 0
+}
+
+// record := length uvarint | kind u8 | head length uvarint | head | request body | response body
+//
+// Bodies stand behind the head so that a reader takes the head as one string and each body as
+// one slice.
+func (e *encoder) exchange(b []byte, x *replay.Exchange) []byte {
+	h := e.head[:0]
+	flags := uint64(0)
+	set := func(on bool, bit uint64) {
+		if on {
+			flags |= bit
+		}
+	}
+	r := x.Response
+	set(x.ShapeOnly, bitShape)
+	set(r != nil, bitResponse)
+	set(r != nil && r.Cut, bitCut)
+	set(len(x.Trailer) > 0, bitTrailer)
+	set(r != nil && len(r.Trailer) > 0, bitResponseTrailer)
+
+	h = binary.AppendUvarint(h, flags)
+	h = binary.AppendVarint(h, int64(x.At-e.at))
+	h = binary.AppendVarint(h, int64(x.Seq-e.seq))
+	e.at, e.seq = x.At, x.Seq
+	h = binary.AppendUvarint(h, x.Conn)
+	h = binary.AppendVarint(h, int64(x.Upload))
+	h = e.string(h, x.Session)
+	h = e.string(h, x.Method)
+	h = e.string(h, x.Target)
+	h = e.string(h, x.Host)
+	h = e.string(h, x.Proto)
+	h = e.header(h, x.Header)
+	h = size(h, x.Body, x.Size)
+	if len(x.Trailer) > 0 {
+		h = e.header(h, x.Trailer)
+	}
+	var body []byte
+	if r != nil {
+		body = r.Body
+		h = binary.AppendUvarint(h, uint64(r.Status))
+		h = binary.AppendVarint(h, int64(r.FirstByte))
+		h = binary.AppendVarint(h, int64(r.Duration))
+		h = e.header(h, r.Header)
+		h = size(h, r.Body, r.Size)
+		if len(r.Trailer) > 0 {
+			h = e.header(h, r.Trailer)
+		}
+	}
+	e.head = h
+	return appendRecord(b, recordExchange, h, x.Body, body)
+}
+
+func (e *encoder) gap(b []byte, g replay.Gap) []byte {
+	h := binary.AppendVarint(e.head[:0], int64(g.From))
+	h = binary.AppendVarint(h, int64(g.To))
+	h = binary.AppendUvarint(h, g.Lost)
+	h = e.string(h, g.Cause)
+	e.head = h
+	return appendRecord(b, recordGap, h, nil, nil)
+}
+
+func appendRecord(b []byte, kind byte, head, body1, body2 []byte) []byte {
+	var n [binary.MaxVarintLen64]byte
+	k := binary.PutUvarint(n[:], uint64(len(head)))
+	b = binary.AppendUvarint(b, uint64(1+k+len(head)+len(body1)+len(body2)))
+	b = append(b, kind)
+	b = append(b, n[:k]...)
+	b = append(b, head...)
+	b = append(b, body1...)
+	return append(b, body2...)
+}
+
+// string := 0 length bytes, for a new string | 1+n, for entry n of the frame's table. A new
+// string of at most 256 bytes becomes the next entry while the table has fewer than 8192.
+func (e *encoder) string(b []byte, s string) []byte {
+	if n, ok := e.table[s]; ok {
+		return binary.AppendUvarint(b, n+1)
+	}
+	if len(s) <= tableString && len(e.table) < tableMax {
+		e.table[s] = uint64(len(e.table))
+	}
+	b = append(b, 0)
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func (e *encoder) header(b []byte, h replay.Header) []byte {
+	b = binary.AppendUvarint(b, uint64(len(h)))
+	for _, f := range h {
+		b = e.string(b, f.Name)
+		b = e.string(b, f.Value)
+	}
+	return b
+}
+
+// size := bytes of the body in the record uvarint | bytes that are missing from it uvarint
+func size(b, body []byte, whole int64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(body)))
+	return binary.AppendUvarint(b, uint64(max(0, whole-int64(len(body)))))
+}
+
+var errRecord = errors.New("malformed record")
+
+// decoder reads the records of one frame, in order, because the table and the deltas build up.
+type decoder struct {
+	rest  []byte
+	table []string
+	at    time.Duration
+	seq   uint64
+}
+
+func (d *decoder) reset(payload []byte) {
+	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
+}
+
+// next returns the next exchange or the next gap of the frame; both nil at its end.
+func (d *decoder) next() (*replay.Exchange, *replay.Gap, error) {
+	for len(d.rest) > 0 {
+		n, k := binary.Uvarint(d.rest)
+		if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
+			return nil, nil, fmt.Errorf("%w: bad length", errRecord)
+		}
+		record := d.rest[k : k+int(n)]
+		d.rest = d.rest[k+int(n):]
+		headLen, k := binary.Uvarint(record[1:])
+		if k <= 0 || headLen > uint64(len(record)-1-k) {
+			return nil, nil, fmt.Errorf("%w: bad head length", errRecord)
+		}
+		head, bodies := record[1+k:1+k+int(headLen)], record[1+k+int(headLen):]
+		f := fields{s: string(head), d: d}
+		switch record[0] {
+		case recordExchange:
+			x, err := f.exchange(bodies)
+			return x, nil, err
+		case recordGap:
+			g, err := f.gap()
+			return nil, g, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// fields reads the head of one record. After the first error it yields zeros.
+type fields struct {
+	s   string
+	d   *decoder
+	err error
+}
+
+func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
+	x := new(replay.Exchange)
+	flags := f.uvarint()
+	f.d.at += time.Duration(f.varint())
+	f.d.seq += uint64(f.varint())
+	x.At, x.Seq = f.d.at, f.d.seq
+	x.Conn = f.uvarint()
+	x.Upload = time.Duration(f.varint())
+	x.Session = f.string()
+	x.Method = f.string()
+	x.Target = f.string()
+	x.Host = f.string()
+	x.Proto = f.string()
+	x.ShapeOnly = flags&bitShape != 0
+	x.Header = f.header()
+	x.Body, x.Size, bodies = f.body(bodies)
+	if flags&bitTrailer != 0 {
+		x.Trailer = f.header()
+	}
+	if flags&bitResponse != 0 {
+		r := &replay.Response{Cut: flags&bitCut != 0}
+		r.Status = int(f.uvarint())
+		r.FirstByte = time.Duration(f.varint())
+		r.Duration = time.Duration(f.varint())
+		r.Header = f.header()
+		r.Body, r.Size, bodies = f.body(bodies)
+		if flags&bitResponseTrailer != 0 {
+			r.Trailer = f.header()
+		}
+		x.Response = r
+	}
+	if f.err == nil && (len(f.s) > 0 || len(bodies) > 0) {
+		f.fail("bytes left over")
+	}
+	return x, f.err
+}
+
+func (f *fields) gap() (*replay.Gap, error) {
+	g := &replay.Gap{
+		From: time.Duration(f.varint()),
+		To:   time.Duration(f.varint()),
+		Lost: f.uvarint(),
+	}
+	g.Cause = f.string()
+	return g, f.err
+}
+
+func (f *fields) fail(what string) {
+	if f.err == nil {
+		f.err = fmt.Errorf("%w: %s", errRecord, what)
+	}
+	f.s = ""
+}
+
+// uvarint is binary.Uvarint for a string, so that the head is copied once.
+func (f *fields) uvarint() uint64 {
+	var v uint64
+	for i := 0; i < len(f.s) && i < binary.MaxVarintLen64; i++ {
+		c := f.s[i]
+		if c < 0x80 {
+			if i == binary.MaxVarintLen64-1 && c > 1 {
+				break
+			}
+			f.s = f.s[i+1:]
+			return v | uint64(c)<<(7*i)
+		}
+		v |= uint64(c&0x7f) << (7 * i)
+	}
+	f.fail("bad number")
+	return 0
+}
+
+func (f *fields) varint() int64 {
+	u := f.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (f *fields) string() string {
+	ref := f.uvarint()
+	if ref > 0 {
+		if ref > uint64(len(f.d.table)) {
+			f.fail("unknown string")
+			return ""
+		}
+		return f.d.table[ref-1]
+	}
+	n := f.uvarint()
+	if n > stringMax || n > uint64(len(f.s)) {
+		f.fail("string too long")
+		return ""
+	}
+	s := f.s[:n]
+	f.s = f.s[n:]
+	if len(s) <= tableString && len(f.d.table) < tableMax {
+		f.d.table = append(f.d.table, s)
+	}
+	return s
+}
+
+func (f *fields) header() replay.Header {
+	n := f.uvarint()
+	if n > headersMax || n > uint64(len(f.s)) { // a line takes at least two bytes
+		f.fail("too many header lines")
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	h := make(replay.Header, n)
+	for i := range h {
+		h[i].Name = f.string()
+		h[i].Value = f.string()
+	}
+	return h
+}
+
+func (f *fields) body(b []byte) (body []byte, whole int64, rest []byte) {
+	n, missing := f.uvarint(), f.uvarint()
+	if n > uint64(len(b)) || missing > 1<<62 {
+		f.fail("body too long")
+		return nil, 0, b
+	}
+	if n > 0 {
+		body = append(make([]byte, 0, n), b[:n]...)
+	}
+	return body, int64(n + missing), b[n:]
+}

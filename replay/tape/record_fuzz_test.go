@@ -1,0 +1,19 @@
+package tape
+
+import "testing"
+
+// FuzzRecords goes behind the checksums, where FuzzReader seldom comes.
+func FuzzRecords(f *testing.F) {
+	f.Add([]byte{5, recordExchange, 1, 0, 0, 0})
+	f.Add([]byte{9, recordGap, 7, 2, 4, 1, 0, 1, 'x', 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d decoder
+		d.reset(b)
+		for {
+			x, g, err := d.next()
+			if err != nil || x == nil && g == nil {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,181 @@
+package tape
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// file is the read side of a tape without any state but its size.
+type file struct {
+	r    io.ReaderAt
+	size int64
+	name string
+	zstd *zstd.Decoder // limited to the capacity it is given
+}
+
+// start checks the magic and the version.
+func (f *file) start() error {
+	var b [fileHeaderSize]byte
+	if _, err := f.r.ReadAt(b[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read tape %s: %w", f.name, err)
+	}
+	if f.size < fileHeaderSize || string(b[:len(fileMagic)]) != fileMagic {
+		return fmt.Errorf("read tape %s: not a tape: magic missing: import .gor files and access logs first", f.name)
+	}
+	if v := b[fileHeaderSize-1]; v != Version {
+		return fmt.Errorf("read tape %s: format version %d: this build reads version %d: use the build that wrote it to convert it", f.name, v, Version)
+	}
+	return nil
+}
+
+func (f *file) header(at int64) (header, error) {
+	var b [headerSize]byte
+	n, err := f.r.ReadAt(b[:], at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return header{}, err
+	}
+	h, err := parseHeader(b[:n])
+	if err == nil && int64(h.stored) > f.size-at-headerSize {
+		return h, errCut
+	}
+	return h, err
+}
+
+// payload reads and checks the payload of the frame at a place. Both buffers are used where
+// they are large enough; scratch is the one to pass as stored the next time.
+func (f *file) payload(h header, at int64, stored, dst []byte) (payload, scratch []byte, err error) {
+	if cap(stored) < int(h.stored) {
+		stored = make([]byte, h.stored)
+	}
+	stored = stored[:h.stored]
+	if _, err := io.ReadFull(io.NewSectionReader(f.r, at+headerSize, int64(h.stored)), stored); err != nil {
+		return nil, stored, err
+	}
+	if castagnoli(stored) != h.crc {
+		return nil, stored, errors.New("payload checksum mismatch")
+	}
+	if h.flags&flagZstd == 0 {
+		return stored, nil, checkSize(stored, h)
+	}
+	if cap(dst) < int(h.size) {
+		dst = make([]byte, 0, h.size)
+	}
+	if payload, err = f.zstd.DecodeAll(stored, dst[:0:h.size]); err != nil {
+		return nil, stored, fmt.Errorf("decompress: %w", err)
+	}
+	return payload, stored, checkSize(payload, h)
+}
+
+func checkSize(payload []byte, h header) error {
+	if len(payload) != int(h.size) {
+		return fmt.Errorf("payload has %d bytes where the header says %d", len(payload), h.size)
+	}
+	return nil
+}
+
+// load returns the index of the tape: from its footer where it was closed, else from a walk
+// over the frame headers. In a damaged tape the walk stops at the damage, or steps over it.
+func (f *file) load(skip bool) (index []entry, closed bool, damage []*Damage, err error) {
+	if index, err = f.index(); err == nil {
+		return index, true, nil, nil
+	}
+	index, damage, err = f.walk(skip)
+	return index, false, damage, err
+}
+
+var errNoIndex = errors.New("no index")
+
+// index reads the index by way of the footer. Any doubt about it is an error: the walk decides.
+func (f *file) index() ([]entry, error) {
+	var b [footerSize]byte
+	if f.size < fileHeaderSize+headerSize+footerSize {
+		return nil, errNoIndex
+	}
+	if _, err := f.r.ReadAt(b[:], f.size-footerSize); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	at, ok := parseFooter(b[:])
+	if !ok || at < fileHeaderSize || at > f.size-footerSize-headerSize {
+		return nil, errNoIndex
+	}
+	h, err := f.header(at)
+	if err != nil {
+		return nil, err
+	}
+	if frames := (f.size - fileHeaderSize) / headerSize; int64(h.size) > frames*entrySize {
+		return nil, errLimit
+	}
+	if h.kind != kindIndex || at+headerSize+int64(h.stored)+footerSize != f.size {
+		return nil, errNoIndex
+	}
+	payload, _, err := f.payload(h, at, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return parseIndex(payload, at)
+}
+
+func (f *file) walk(skip bool) (index []entry, damage []*Damage, err error) {
+	at := fileHeaderSize
+	records := int64(0) // number of records before at, known or inferred from the next frame
+	for at < f.size {
+		h, err := f.header(at)
+		if err == nil {
+			if n := len(damage); n > 0 && damage[n-1].Lost < 0 && int64(h.first) >= records {
+				damage[n-1].Lost = int64(h.first) - records
+			}
+			if h.kind == kindIndex {
+				break // what follows is the footer, whole or not
+			}
+			index = append(index, entryOf(h, at))
+			records = int64(h.first) + int64(h.records)
+			at += headerSize + int64(h.stored)
+			continue
+		}
+		next, err2 := f.resync(at + 1)
+		if err2 != nil {
+			return nil, nil, fmt.Errorf("read tape %s: %w", f.name, err2)
+		}
+		d := &Damage{Path: f.name, Frame: len(index), Offset: at, Bytes: next - at, Lost: -1, Err: err}
+		d.Tail = next == f.size && errors.Is(err, errCut)
+		damage = append(damage, d)
+		if next < f.size && !skip {
+			d.Bytes = f.size - at
+			break
+		}
+		at = next
+	}
+	return index, damage, nil
+}
+
+// resync finds the next frame whose header is whole, at or after a place; the end if none is.
+func (f *file) resync(at int64) (int64, error) {
+	buf := make([]byte, 64<<10)
+	for at < f.size {
+		n, err := f.r.ReadAt(buf, at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, err
+		}
+		b := buf[:n]
+		for {
+			i := bytes.Index(b, []byte(frameMagic))
+			if i < 0 {
+				break
+			}
+			place := at + int64(n-len(b)+i)
+			if _, err := f.header(place); err == nil {
+				return place, nil
+			}
+			b = b[i+1:]
+		}
+		if int64(n) >= f.size-at {
+			break
+		}
+		at += int64(n) - int64(len(frameMagic)-1)
+	}
+	return f.size, nil
+}
