@@ -1,0 +1,92 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// Text writes what stands at the end of a run in a terminal: the verdict, the objectives, whatever did not
+// hold, and what to do next. report is the path of the HTML report, empty when there is none.
+func Text(w io.Writer, s Summary, report string) error {
+	var b strings.Builder
+	v := s.Verdict
+	fmt.Fprintf(&b, "\n%s %s  %s — %s\n\n", resultMark(v.Result), v.Result, s.Plan.Name, v.Sentence)
+	objectivesText(&b, v.Findings)
+	for _, kind := range []string{"assertion", "ledger", "steady", "guard", "proof", "heal"} {
+		findingsText(&b, kind, v.Findings)
+	}
+	b.WriteByte('\n')
+	if v.BrokeFirst != "" {
+		line(&b, "Broke first", v.BrokeFirst)
+	}
+	if len(v.Unaffected) > 0 {
+		line(&b, "Unaffected", strings.Join(v.Unaffected, ", "))
+	}
+	proven, healed := 0, 0
+	for _, f := range s.Faults {
+		if f.Active != nil {
+			proven++
+		}
+		if f.Healed != nil {
+			healed++
+		}
+	}
+	line(&b, "Faults", fmt.Sprintf("%d injected, %d proven, %d healed and seen gone", len(s.Faults), proven, healed))
+	f := s.Traffic.Fidelity
+	line(&b, "Requests", fmt.Sprintf("%d due · %d sent · %d failed · sent late p99 %s", f.Due, f.Sent, s.Total.Failed, short(f.LatenessP99)))
+	if report != "" {
+		line(&b, "Report", report)
+	}
+	line(&b, "Repeat", s.Meta.Command)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func line(b *strings.Builder, name, text string) { fmt.Fprintf(b, "  %-12s %s\n", name, text) }
+
+func objectivesText(b *strings.Builder, findings []gameday.Finding) {
+	objectives := ofKind(findings, "objective", "recovery")
+	if len(objectives) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(b, 2, 8, 3, ' ', tabwriter.StripEscape)
+	fmt.Fprintln(t, "  OBJECTIVE\tBEFORE\tDURING\tAFTER\tRESULT")
+	for _, f := range objectives {
+		result := mark(f.Outcome)
+		if f.Over > 0 && f.Outcome == gameday.Fail {
+			result += " " + short(f.Over) + " over"
+		}
+		if f.Outcome != gameday.Pass {
+			result += "  " + strings.TrimSpace(f.Why+" "+f.Source)
+		}
+		fmt.Fprintf(t, "  %s %s\t%s\t%s\t%s\t%s\n", f.Flow, f.Expected, value(f.Before, f.Unit), value(f.During, f.Unit), value(f.After, f.Unit), result)
+	}
+	t.Flush() //nolint:errcheck // a strings.Builder does not fail
+}
+
+// findingsText lists what did not hold in full and only counts what did.
+func findingsText(b *strings.Builder, kind string, findings []gameday.Finding) {
+	of := ofKind(findings, kind)
+	held := 0
+	for _, f := range of {
+		if f.Outcome == gameday.Pass {
+			held++
+			continue
+		}
+		fmt.Fprintf(b, "  %s %s %s: expected %s, observed %s", mark(f.Outcome), kind, f.Name, f.Expected, f.Observed)
+		if f.Why != "" {
+			fmt.Fprintf(b, "; %s", f.Why)
+		}
+		if f.Source != "" {
+			fmt.Fprintf(b, "  (%s)", f.Source)
+		}
+		b.WriteByte('\n')
+	}
+	if held > 0 {
+		fmt.Fprintf(b, "  ✓ %s held\n", plural(held, kind))
+	}
+}
