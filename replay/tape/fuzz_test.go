@@ -10,7 +10,11 @@ import (
 // FuzzReader feeds damaged tapes: a reader may refuse them, and must not panic, hang or take
 // memory beyond what the file's size explains.
 func FuzzReader(f *testing.F) {
-	b, err := os.ReadFile(write(f, shopping(40, 1), 10))
+	xs := shopping(6, 1)
+	for _, x := range xs { // small seeds: the engine minimises every find byte by byte
+		x.Body = nil
+	}
+	b, err := os.ReadFile(write(f, xs, 2))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,6 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/replay"
 )
 
 func readerAt(b []byte) io.ReaderAt { return bytes.NewReader(b) }
@@ -15,4 +22,16 @@ func frameOffsets(b []byte) (offsets []int64) {
 		at += 52 + int(binary.LittleEndian.Uint32(b[at+8:]))
 	}
 	return offsets
+}
+
+// requireSame shows the first exchange that differs. Comparing by reflection alone is what
+// keeps thousands of them affordable under the race detector.
+func requireSame(t testing.TB, want, got []*replay.Exchange) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i := range want {
+		if !reflect.DeepEqual(want[i], got[i]) {
+			t.Fatalf("exchange %d: %s", i, cmp.Diff(want[i], got[i]))
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -109,7 +108,7 @@ func TestRoundTripKeepsEveryField(t *testing.T) {
 	r := open(t, write(t, want, 300), tape.ReadOptions{})
 	got, err := readAll(r)
 	require.NoError(t, err)
-	require.Empty(t, cmp.Diff(want, got))
+	requireSame(t, want, got)
 	require.Equal(t, "test", r.Meta().Source)
 	require.Empty(t, r.Damage())
 }
@@ -128,7 +127,7 @@ func TestReaderRestoresTheOrderOfTime(t *testing.T) {
 	r := open(t, write(t, late, 100), tape.ReadOptions{})
 	got, err := readAll(r)
 	require.NoError(t, err)
-	require.Empty(t, cmp.Diff(want, got))
+	requireSame(t, want, got)
 	require.Zero(t, r.Unordered())
 }
 
