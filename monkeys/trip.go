@@ -1,0 +1,90 @@
+package monkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// tripCount is how many round trips make one measurement: an odd number, so that the median is one of them,
+// and enough to shrug off two outliers.
+const tripCount = 5
+
+// tripPatience bounds a round trip beyond what is expected of it. A trip that is not back by then is lost.
+const tripPatience = 2 * time.Second
+
+// trips is one measurement of a link by several round trips at once.
+type trips struct {
+	Known  bool             `json:"known"`            // false: the platform cannot probe
+	Median gameday.Duration `json:"median,omitempty"` // of those that came back
+	Back   int              `json:"back"`
+	Lost   int              `json:"lost"`
+}
+
+// travel makes tripCount round trips over the link at the same time, each given patience, and waits for all.
+// A trip that is refused, reset or late is evidence; an error of the prober itself is an error.
+func travel(ctx context.Context, p gameday.Platform, t gameday.Target, patience time.Duration) (trips, error) {
+	prober, ok := gameday.Able[gameday.Prober](p)
+	if !ok {
+		return trips{}, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var (
+		took [tripCount]gameday.Duration
+		errs [tripCount]error
+		wg   sync.WaitGroup
+	)
+	for i := range tripCount {
+		wg.Go(func() { took[i], errs[i] = prober.Probe(limited, t.From, t.To) })
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return trips{}, fmt.Errorf("probe %s: %w", t.Name, err)
+	}
+	var back []gameday.Duration
+	for i := range tripCount {
+		var lost *gameday.ProbeError
+		switch {
+		case errs[i] == nil:
+			back = append(back, took[i])
+		case !errors.As(errs[i], &lost) && !errors.Is(errs[i], context.DeadlineExceeded):
+			return trips{}, fmt.Errorf("probe %s: %w", t.Name, errs[i])
+		}
+	}
+	result := trips{Known: true, Back: len(back), Lost: tripCount - len(back)}
+	if len(back) > 0 {
+		slices.Sort(back)
+		result.Median = back[len(back)/2]
+	}
+	return result, nil
+}
+
+// usable reports whether the link answered well enough before the fault for a later change to mean something.
+func (t trips) usable() bool { return t.Known && t.Back > t.Lost }
+
+func (t trips) String() string {
+	if t.Back == 0 {
+		return fmt.Sprintf("%d of %d round trips lost", t.Lost, t.Lost+t.Back)
+	}
+	return fmt.Sprintf("median %s over %d of %d round trips", gameday.Duration(t.Median.Std().Round(10*time.Microsecond)), t.Back, t.Back+t.Lost)
+}
+
+// unreachable judges a link that should be dead: in effect when every trip is lost, gone when none is.
+func unreachable(before, now trips) gameday.Evidence {
+	measured := map[string]float64{"lost": float64(now.Lost), "back": float64(now.Back)}
+	switch {
+	case !before.usable() || !now.Known:
+		return unknown("the link could not be measured before the fault (%s)", before)
+	case now.Back == 0:
+		return gameday.Evidence{Effect: gameday.InEffect, What: now.String(), Measured: measured}
+	case now.Lost == 0:
+		return gameday.Evidence{Effect: gameday.Gone, What: now.String(), Measured: measured}
+	}
+	return gameday.Evidence{What: now.String(), Measured: measured}
+}
