@@ -1,0 +1,156 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+)
+
+const depthMax = 1000
+
+var errDepth = errors.New("nested too deep")
+
+// json replaces what the paths select in one or more JSON values, and keeps every other byte.
+// It fails where b is not whole, valid JSON: then nobody can say what is in it.
+func (r *Redactor) json(b []byte) ([]byte, bool, error) {
+	w := walk{r: r, in: b}
+	start := make([]uint64, len(r.paths))
+	for i := range start {
+		start[i] = 1
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	for {
+		var value json.RawMessage
+		err := dec.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if value[0] != '{' && value[0] != '[' {
+			continue // a path has at least one step, so it selects nothing here
+		}
+		w.at = int(dec.InputOffset()) - len(value)
+		if err := w.value(start, false, 0); err != nil {
+			return nil, false, err
+		}
+	}
+	if w.copied == 0 {
+		return b, false, nil
+	}
+	return append(w.out, b[w.copied:]...), true, nil
+}
+
+// walk goes through valid JSON once. Positions of the paths travel down with it.
+type walk struct {
+	r      *Redactor
+	in     []byte
+	at     int
+	out    []byte
+	copied int // in[:copied] is in out
+}
+
+// value handles the value at w.at; hit means that a path selected it or something around it.
+func (w *walk) value(at []uint64, hit bool, depth int) error {
+	if depth > depthMax {
+		return errDepth
+	}
+	w.blank()
+	switch w.in[w.at] {
+	case '{':
+		return w.members('}', at, hit, depth)
+	case '[':
+		return w.members(']', at, hit, depth)
+	}
+	from := w.at
+	w.scalar()
+	if text, secret := scalarText(w.in[from:w.at]); hit && secret {
+		w.replace(from, w.at, text)
+	}
+	return nil
+}
+
+// members handles an object or an array, whose end is the given byte.
+func (w *walk) members(end byte, at []uint64, hit bool, depth int) error {
+	w.at++ // the bracket
+	down := make([]uint64, len(at))
+	for index := 0; ; index++ {
+		w.blank()
+		switch w.in[w.at] {
+		case end:
+			w.at++
+			return nil
+		case ',':
+			w.at++
+			w.blank()
+		}
+		name, element := "", index
+		if end == '}' {
+			from := w.at
+			w.scalar()
+			name, _ = scalarText(w.in[from:w.at])
+			element = -1
+			w.blank()
+			w.at++ // the colon
+		}
+		below := hit
+		for i, p := range w.r.paths {
+			var done bool
+			down[i], done = p.advance(at[i], name, element)
+			below = below || done
+		}
+		if err := w.value(down, below, depth+1); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *walk) blank() {
+	for w.at < len(w.in) && (w.in[w.at] == ' ' || w.in[w.at] == '\t' || w.in[w.at] == '\n' || w.in[w.at] == '\r') {
+		w.at++
+	}
+}
+
+// scalar moves past a string, a number or a word.
+func (w *walk) scalar() {
+	if w.in[w.at] != '"' {
+		for w.at < len(w.in) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(w.in[w.at])) {
+			w.at++
+		}
+		return
+	}
+	for w.at++; w.in[w.at] != '"'; w.at++ {
+		if w.in[w.at] == '\\' {
+			w.at++
+		}
+	}
+	w.at++
+}
+
+// scalarText is what a scalar says, and whether it can be a secret: null, true and false are
+// not, "" is not.
+func scalarText(raw []byte) (text string, secret bool) {
+	switch raw[0] {
+	case '"':
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return string(raw), true
+		}
+		return text, text != ""
+	case 't', 'f', 'n':
+		return string(raw), false
+	}
+	return string(raw), true
+}
+
+func (w *walk) replace(from, to int, text string) {
+	pseudonym := w.r.Pseudonym(text)
+	if pseudonym == text {
+		return
+	}
+	w.out = append(w.out, w.in[w.copied:from]...)
+	w.out = strconv.AppendQuote(w.out, pseudonym)
+	w.copied = to
+}
