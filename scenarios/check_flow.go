@@ -1,0 +1,125 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+func (c *checker) checkFlows() {
+	c.atMost("spec.flows", len(c.Spec.Flows))
+	if len(c.Spec.Flows) == 0 && c.src.has("spec.flows") {
+		c.key("spec.flows", problem{code: codeMissing, text: "a scenario needs at least one flow to judge"})
+	}
+	names, matches := map[string]string{}, map[string]string{}
+	for i, f := range c.Spec.Flows {
+		path := fmt.Sprintf("spec.flows[%d]", i)
+		c.unique(path+".name", "flow", f.Name, names)
+		if f.Name == "other" {
+			c.value(path+".name", problem{code: codeName, text: `"other" is what no flow matches`, hint: "choose another name"})
+		}
+		if f.Match.Path != "" {
+			c.text(path+".match.path", checkGlob(f.Match.Path))
+			c.matchedBefore(path+".match", f.Match, matches)
+		}
+		for j, slo := range f.SLO {
+			c.checkSLO(fmt.Sprintf("%s.slo[%d]", path, j), slo)
+		}
+	}
+}
+
+// matchedBefore reports a flow that nothing can reach, because an earlier one matches the same.
+func (c *checker) matchedBefore(path string, m Match, seen map[string]string) {
+	for _, key := range []string{m.Method + " " + m.Path, " " + m.Path} {
+		if first, taken := seen[key]; taken {
+			c.value(path+".path", problem{code: codeDuplicate, text: fmt.Sprintf("an earlier flow matches all of %s", m.Path),
+				hint: fmt.Sprintf("the first is in line %d", c.src.value(first+".path").line)})
+			return
+		}
+	}
+	seen[m.Method+" "+m.Path] = path
+}
+
+func (c *checker) checkSLO(path string, slo SLO) {
+	at := path
+	if c.src.has(path + ".expr") {
+		at += ".expr"
+	}
+	objective, err := ParseObjective(slo.Expr)
+	if err != nil {
+		c.expression(at, codeSLO, err)
+		return
+	}
+	if slo.After > 0 {
+		c.fits(path+".after", slo.After+1, c.phases.Fault, "the fault phase less a moment to judge")
+	}
+	if objective.Metric == "recovery" {
+		if limit := seconds(objective.Limit); limit > c.phases.Recovery {
+			c.value(at, problem{code: codeTime, text: fmt.Sprintf("recovery within %s cannot be seen in a recovery phase of %s", limit, c.phases.Recovery),
+				hint: "make phases.recovery longer"})
+		}
+		if len(slo.During) > 0 {
+			c.value(path+".during", problem{code: codeConflict, text: "recovery is judged after the last heal only"})
+		}
+		return
+	}
+	for i, phase := range slo.During {
+		if from, to := c.phases.Window(phase); from == to && isPhase(phase) {
+			during := fmt.Sprintf("%s.during[%d]", path, i)
+			c.value(during, problem{code: codeTime, text: fmt.Sprintf("the %s phase has no length", phase)})
+		}
+	}
+}
+
+func isPhase(p gameday.Phase) bool {
+	return slices.Contains([]gameday.Phase{gameday.Baseline, gameday.During, gameday.Recovery, gameday.Always}, p)
+}
+
+// seconds returns a limit of time as a duration.
+func seconds(limit float64) gameday.Duration { return gameday.Duration(math.Round(limit * 1e9)) }
+
+func (c *checker) checkReplay() {
+	const path = "spec.traffic.replay"
+	r := c.Spec.Traffic.Replay
+	c.checkEntry(path+".to", r.To)
+	c.positive(path+".timeout", r.Timeout)
+	c.positive(path+".maxLateness", r.MaxLateness)
+	c.positive(path+".habit.gap", r.Habit.Gap)
+	c.atMost(path+".rewrite", len(r.Rewrite))
+	c.atMost(path+".identity", len(r.Identity))
+	for i, id := range r.Identity {
+		c.text(fmt.Sprintf("%s.identity[%d]", path, i), checkJSONPath(id))
+	}
+	for i, w := range r.Rewrite {
+		c.checkRewrite(fmt.Sprintf("%s.rewrite[%d]", path, i), w)
+	}
+}
+
+func (c *checker) checkEntry(path, to string) {
+	if to == "" || checkURL(to) == nil || c.known == nil && isName(to) {
+		return
+	}
+	entries := []string{}
+	if c.known != nil {
+		entries = c.known.Entries
+	}
+	c.oneOf(path, to, codeEntry, "entry", entries)
+}
+
+func (c *checker) checkRewrite(path string, w Rewrite) {
+	switch {
+	case w.JSON != "" && w.Header != "":
+		c.key(path+".header", conflict("json", "header"))
+	case w.JSON == "" && w.Header == "":
+		c.value(path, problem{code: codeMissing, text: "the rewrite names no field", hint: "add json: or header:"})
+	case w.JSON != "":
+		c.text(path+".json", checkJSONPath(w.JSON))
+	case !headerPattern.MatchString(w.Header):
+		c.value(path+".header", problem{code: codeText, text: fmt.Sprintf("%q is no name of a header", w.Header)})
+	}
+	if w.Path != "" {
+		c.text(path+".path", checkGlob(w.Path))
+	}
+}

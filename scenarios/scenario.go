@@ -1,0 +1,334 @@
+package scenarios
+
+import gameday "github.com/gameday-dev/gameday"
+
+// The doc comments of this file are the descriptions in the JSON Schema, and its jsonschema tags (required,
+// default, enum, minimum, maximum) are enforced by Parse: one source for the decoder, editors and readers.
+
+// Scenario is one experiment on a system under test: traffic, trouble, and what must still hold.
+type Scenario struct {
+	// Version of the format.
+	APIVersion string `json:"apiVersion" jsonschema:"required,enum=gameday/v1"`
+	// Kind of document.
+	Kind     string   `json:"kind" jsonschema:"required,enum=Scenario"`
+	Metadata Metadata `json:"metadata" jsonschema:"required"`
+	Spec     Spec     `json:"spec" jsonschema:"required"`
+
+	src     *source
+	monkeys gameday.Catalog
+}
+
+// Metadata says what the scenario is called and whom to ask.
+type Metadata struct {
+	// Name of the scenario: a letter, then letters, digits, - and _.
+	Name string `json:"name" jsonschema:"required"`
+	// Title for people, one line.
+	Title string `json:"title,omitempty"`
+	// Owner to ask about a finding.
+	Owner string `json:"owner,omitempty"`
+	// Labels to find scenarios by.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Links for people, such as a runbook: name to URL.
+	Links map[string]string `json:"links,omitempty"`
+}
+
+// Spec is the experiment.
+type Spec struct {
+	// What is believed to hold, in a sentence or two.
+	Hypothesis string `json:"hypothesis,omitempty"`
+	// Values that a run can choose with --set, used as ${name}.
+	Parameters  map[string]Parameter `json:"parameters,omitempty"`
+	Environment Environment          `json:"environment" jsonschema:"required"`
+	Metrics     Metrics              `json:"metrics,omitempty"`
+	// Kinds of requests that matter as a whole. The first match counts.
+	Flows   []Flow  `json:"flows" jsonschema:"required"`
+	Traffic Traffic `json:"traffic" jsonschema:"required"`
+	Phases  Phases  `json:"phases,omitempty"`
+	// Trouble, in any order.
+	Faults []Fault `json:"faults,omitempty"`
+	// Expectations on metrics.
+	Assertions []Assertion `json:"assertions,omitempty"`
+	Ledger     *Ledger     `json:"ledger,omitempty"`
+	// Stop conditions: once one holds, everything is healed and the run ends.
+	Abort   []Abort `json:"abort,omitempty"`
+	Outputs Outputs `json:"outputs,omitempty"`
+}
+
+// Parameter is a value that a run can choose.
+type Parameter struct {
+	// Type of the value.
+	Type string `json:"type" jsonschema:"required,enum=string,enum=number,enum=integer,enum=boolean,enum=duration"`
+	// Value when a run chooses none. Without it, every run must choose.
+	Default *Scalar `json:"default,omitempty"`
+	// What it is for.
+	Description string `json:"description,omitempty"`
+}
+
+// Environment says what is put to the test, and what may never be.
+type Environment struct {
+	// What runs the system under test.
+	Platform string `json:"platform,omitempty" jsonschema:"enum=local,default=local"`
+	// Path of the topology file, relative to this file.
+	Topology string `json:"topology" jsonschema:"required"`
+	// Copies per service, instead of the topology's.
+	Replicas map[string]int `json:"replicas,omitempty"`
+	// Time for the whole topology to become healthy.
+	ReadyWithin gameday.Duration `json:"readyWithin,omitempty" jsonschema:"default=30s"`
+	Guard       Guard            `json:"guard,omitempty"`
+}
+
+// Guard limits what faults may touch.
+type Guard struct {
+	// Labels that every target must carry. {gameday: allowed} when absent.
+	RequireLabels map[string]string `json:"requireLabels,omitempty"`
+	// Patterns of target names that are never touched, such as prod-*.
+	Deny []string `json:"deny,omitempty"`
+}
+
+// Metrics says where series come from.
+type Metrics struct {
+	// Time between scrapes, 100ms to 30s.
+	Interval gameday.Duration `json:"interval,omitempty" jsonschema:"default=1s"`
+	// More targets to scrape than the platform's own: a URL, or host:port for its /metrics.
+	Targets    []string   `json:"targets,omitempty"`
+	Prometheus Prometheus `json:"prometheus,omitempty"`
+}
+
+// Prometheus chooses what answers PromQL: the embedded engine, or a remote server.
+type Prometheus struct {
+	// Scrape and answer inside gameday. This is the default.
+	Embedded bool    `json:"embedded,omitempty"`
+	Remote   *Remote `json:"remote,omitempty"`
+}
+
+// Remote is a Prometheus that is asked instead of the embedded engine.
+type Remote struct {
+	// URL of its API.
+	URL string `json:"url" jsonschema:"required"`
+}
+
+// Flow is a kind of request that matters as a whole, such as placing an order.
+type Flow struct {
+	// Name of the flow: a letter, then letters, digits, - and _.
+	Name  string `json:"name" jsonschema:"required"`
+	Match Match  `json:"match" jsonschema:"required"`
+	// Rank of the flow for the system under test.
+	Criticality gameday.Criticality `json:"criticality,omitempty" jsonschema:"enum=core,enum=degradable,enum=sheddable,default=core"`
+	// Promises about the flow, such as "p99 <= 300ms".
+	SLO []SLO `json:"slo,omitempty"`
+}
+
+// Match chooses requests.
+type Match struct {
+	// HTTP method. Any when absent.
+	Method string `json:"method,omitempty" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
+	// Path without the query: * stands for one segment, ** at the end for any rest.
+	Path string `json:"path" jsonschema:"required"`
+}
+
+// SLO is a promise about a flow: a string such as "error_rate <= 1%", or its expanded form.
+type SLO struct {
+	// METRIC OP LIMIT, such as "p99 <= 300ms", "success_rate >= 99.9%", "rate >= 50/s" or "recovery <= 60s".
+	Expr string `json:"expr" jsonschema:"required"`
+	// Phases in which it must hold. All but the warm-up when absent.
+	During PhaseList `json:"during,omitempty" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
+	// First part of the fault phase that is not judged: detection takes time.
+	After gameday.Duration `json:"after,omitempty"`
+	// What a miss means.
+	Severity gameday.Severity `json:"severity,omitempty" jsonschema:"enum=fail,enum=warn,default=fail"`
+}
+
+// PhaseList is one phase, or a list of them.
+type PhaseList []gameday.Phase
+
+// Traffic is the load on the system under test.
+type Traffic struct {
+	Replay Replay `json:"replay" jsonschema:"required"`
+}
+
+// Replay plays captured traffic.
+type Replay struct {
+	// Path of the tape, relative to this file.
+	Capture string `json:"capture" jsonschema:"required"`
+	// Entry of the topology, or a URL.
+	To string `json:"to" jsonschema:"required"`
+	// 2 replays twice as fast.
+	Speed float64 `json:"speed,omitempty" jsonschema:"default=1,minimum=0.001,maximum=1000"`
+	// Copies of each session, each with an identity of its own. Fractions thin out.
+	Amplify float64 `json:"amplify,omitempty" jsonschema:"default=1,minimum=0.001,maximum=1000"`
+	// Start again at the end of the tape, with new identities.
+	Loop bool `json:"loop,omitempty"`
+	// Offset into the tape.
+	Start gameday.Duration `json:"start,omitempty"`
+	// Limit per request, from its due time.
+	Timeout gameday.Duration `json:"timeout,omitempty" jsonschema:"default=5s"`
+	// What a request does when its session is still waiting for the one before.
+	Busy  string `json:"busy,omitempty" jsonschema:"enum=wait,enum=spill,enum=drop,default=wait"`
+	Habit Habit  `json:"habit,omitempty"`
+	// Methods with effects that may be sent. Others are skipped, and counted.
+	Unsafe []string `json:"unsafe,omitempty" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
+	// Fields of request bodies that name a user, such as $.user: each copy of a session gets a name of its own.
+	Identity []string `json:"identity,omitempty"`
+	// Fields that are set anew, such as staging passwords in place of redacted ones.
+	Rewrite []Rewrite `json:"rewrite,omitempty"`
+	// Lateness of sending (99th percentile) beyond which the run is inconclusive.
+	MaxLateness gameday.Duration `json:"maxLateness,omitempty" jsonschema:"default=100ms"`
+}
+
+// Habit is what users do when they see a failure.
+type Habit struct {
+	// How often they press again.
+	Retries int `json:"retries,omitempty" jsonschema:"minimum=0,maximum=10"`
+	// Time between two presses.
+	Gap gameday.Duration `json:"gap,omitempty" jsonschema:"default=2s"`
+}
+
+// Rewrite sets one field of the requests that match. Exactly one of json and header is given.
+type Rewrite struct {
+	// HTTP method. Any when absent.
+	Method string `json:"method,omitempty" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
+	// Path pattern as in flows. Any when absent.
+	Path string `json:"path,omitempty"`
+	// Field of the body, such as $.password.
+	JSON string `json:"json,omitempty"`
+	// Name of a header.
+	Header string `json:"header,omitempty"`
+	// New value. ${$.user} stands for another field of the same body.
+	Value string `json:"value" jsonschema:"required"`
+}
+
+// Phases are the lengths of the stretches of a run. Traffic flows through all of them.
+type Phases struct {
+	// Caches and pools fill; nothing is judged.
+	Warmup gameday.Duration `json:"warmup,omitempty" jsonschema:"default=5s"`
+	// The steady state before any fault.
+	Baseline gameday.Duration `json:"baseline,omitempty" jsonschema:"default=10s"`
+	// Faults happen here. Long enough for all of them when absent, rounded up to a second.
+	Fault *gameday.Duration `json:"fault,omitempty"`
+	// The return to normal. When absent 15s, or 10s more than the longest recovery objective.
+	Recovery *gameday.Duration `json:"recovery,omitempty"`
+}
+
+// Fault is trouble of one kind, once or again and again.
+type Fault struct {
+	// Name of the fault: a letter, then letters, digits, - and _.
+	Name string `json:"name" jsonschema:"required"`
+	// Monkey that brings it about.
+	Type   string `json:"type" jsonschema:"required"`
+	Target Target `json:"target,omitempty"`
+	// The monkey's own fields.
+	With *Raw `json:"with,omitempty"`
+	// Start, counted from the start of the fault phase.
+	At gameday.Duration `json:"at,omitempty"`
+	// How long it lasts.
+	For gameday.Duration `json:"for" jsonschema:"required"`
+	// Mean time between repetitions. The gaps are random by seed; the first fault is at its start.
+	Every *gameday.Duration `json:"every,omitempty"`
+	// Shortest time between two starts. As long as the fault lasts when absent, but not more than every.
+	MinGap *gameday.Duration `json:"minGap,omitempty"`
+	// When the last repetition has ended, counted as at is. The end of the fault phase when absent.
+	Until *gameday.Duration `json:"until,omitempty"`
+	Proof *Proof            `json:"proof,omitempty"`
+	// Time for the effect to be seen, and again for the heal.
+	Within gameday.Duration `json:"within,omitempty" jsonschema:"default=10s"`
+}
+
+// Target chooses what a fault acts on. All fields given must match.
+type Target struct {
+	// Kind of target. When absent it follows from the monkey, or from the other fields.
+	Kind gameday.Kind `json:"kind,omitempty" jsonschema:"enum=instance,enum=link,enum=zone,enum=service,enum=traffic"`
+	// Service of the target.
+	Service string `json:"service,omitempty"`
+	// Zone of the target.
+	Zone string `json:"zone,omitempty"`
+	// Name of one instance.
+	Instance string `json:"instance,omitempty"`
+	// Labels of the target.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Callers of a link: "order", "order@z3", "@z3", or {service, zone}.
+	From *Endpoint `json:"from,omitempty"`
+	// Callees of a link.
+	To *Endpoint `json:"to,omitempty"`
+	// How many of the matches. One for instances when absent, else all.
+	Mode gameday.Mode `json:"mode,omitempty" jsonschema:"enum=all,enum=one,enum=count,enum=percent"`
+	// How many, for mode count.
+	Count *int `json:"count,omitempty" jsonschema:"minimum=1,maximum=10000"`
+	// Share of the healthy matches, for mode percent: at least one is taken.
+	Percent *float64 `json:"percent,omitempty" jsonschema:"minimum=0.01,maximum=100"`
+	// Healthy matches that must be left alone.
+	MinHealthy int `json:"minHealthy,omitempty" jsonschema:"minimum=0,maximum=10000"`
+	// What an empty selection means.
+	Empty string `json:"empty,omitempty" jsonschema:"enum=fail,enum=skip,default=fail"`
+	// Matching instances that appear later come under the fault too.
+	Follow bool `json:"follow,omitempty"`
+}
+
+// Endpoint names one side of a link.
+type Endpoint struct {
+	// Service at this side. Any when absent.
+	Service string `json:"service,omitempty"`
+	// Zone of this side. Any when absent.
+	Zone string `json:"zone,omitempty"`
+}
+
+// Proof is a condition on metrics that must be seen while the fault lasts.
+type Proof struct {
+	// Comparison that becomes true.
+	PromQL string `json:"promql" jsonschema:"required"`
+	// Time for that. 10s when absent, or as long as the fault lasts.
+	Within *gameday.Duration `json:"within,omitempty"`
+}
+
+// Assertion is an expectation on metrics over a window of the run.
+type Assertion struct {
+	// Name of the assertion.
+	Name string `json:"name" jsonschema:"required"`
+	// Expression. Without expect it is a comparison, and holds when its answer is not empty.
+	PromQL string `json:"promql" jsonschema:"required"`
+	// What the value must be, such as "== 0" or ">= 1".
+	Expect string `json:"expect,omitempty"`
+	// Phase that is the window. Always when neither this nor fault is given.
+	During gameday.Phase `json:"during,omitempty" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
+	// Fault whose time from injection to heal is the window.
+	Fault string `json:"fault,omitempty"`
+	// Cut off at the start of the window.
+	After gameday.Duration `json:"after,omitempty"`
+	// End of the window, counted from its start. Its own end when absent.
+	Until gameday.Duration `json:"until,omitempty"`
+	// It becomes true within this time and stays. Without it, it holds at every step of the window.
+	Within gameday.Duration `json:"within,omitempty"`
+	// It holds at some step of the window.
+	Once bool `json:"once,omitempty"`
+	// What a miss means.
+	Severity gameday.Severity `json:"severity,omitempty" jsonschema:"enum=fail,enum=warn,default=fail"`
+}
+
+// Ledger counts what was acknowledged to clients against what the system kept.
+type Ledger struct {
+	// Flow whose success acknowledges.
+	Flow string `json:"flow" jsonschema:"required"`
+	// Field of the answer that holds the id, such as $.order_id.
+	ID string `json:"id" jsonschema:"required"`
+	// Service whose admin page lists what is kept.
+	Service string `json:"service" jsonschema:"required"`
+	// Path of that page.
+	Path string `json:"path" jsonschema:"required"`
+}
+
+// Abort is a stop condition: when, or promql.
+type Abort struct {
+	// Condition on a flow, such as "flow.checkout.error_rate > 20% for 10s".
+	When string `json:"when,omitempty"`
+	// Condition on metrics, true when its answer is not empty.
+	PromQL string `json:"promql,omitempty"`
+	// How long promql must hold. 5s when absent.
+	For *gameday.Duration `json:"for,omitempty"`
+}
+
+// Outputs are files written besides the run directory, relative to where gameday is called.
+type Outputs struct {
+	// HTML report.
+	Report string `json:"report,omitempty"`
+	// JUnit XML.
+	JUnit string `json:"junit,omitempty"`
+}
