@@ -1,0 +1,5 @@
+//go:build !linux
+
+package local
+
+func readCPUTimes() (cpuTimes, bool) { return cpuTimes{}, false }
