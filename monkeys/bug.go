@@ -14,8 +14,8 @@ import (
 // In effect: every instance reads the value back. Gone: every instance that was there before reads what it read
 // then, and no later one reads the value.
 type Bug struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string `json:"name"`  // of the switch, as the system knows it
+	Value string `json:"value"` // "on" unless something else is given
 }
 
 var _ gameday.Monkey = (*Bug)(nil)

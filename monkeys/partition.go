@@ -14,7 +14,7 @@ import (
 // In effect: none of five round trips comes back. Gone: all do.
 type Partition struct {
 	Direction gameday.Direction `json:"direction,omitempty"` // request, response or both (the default)
-	BlackHole bool              `json:"black_hole,omitempty"`
+	BlackHole bool              `json:"black_hole,omitempty"` // swallow what is sent instead of refusing it
 }
 
 var _ gameday.Monkey = (*Partition)(nil)
