@@ -13,7 +13,7 @@ import (
 //
 // In effect: none of five round trips comes back. Gone: all do.
 type Partition struct {
-	Direction gameday.Direction `json:"direction,omitempty"` // request, response or both (the default)
+	Direction gameday.Direction `json:"direction,omitempty"`  // request, response or both (the default)
 	BlackHole bool              `json:"black_hole,omitempty"` // swallow what is sent instead of refusing it
 }
 
