@@ -15,7 +15,7 @@ const (
 )
 
 // Encode returns h in the V2 compressed encoding of HdrHistogram, as bytes; their base64 text is what
-// HdrHistogram's own logs hold. It writes what the library's encoder does, at a tenth of its cost: a player encodes
+// HdrHistogram's own logs hold. It writes what the library's encoder does, at a third of its cost: a player encodes
 // three histograms per flow and second.
 func (h *Histogram) Encode() ([]byte, error) {
 	counts := appendCounts(make([]byte, 0, 4096), h.h.Export().Counts)

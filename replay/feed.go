@@ -1,0 +1,419 @@
+package replay
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The distances of the feed, in time.
+const (
+	lead     = 200 * time.Millisecond // how far ahead of its due time a request is made ready
+	soon     = 20 * time.Millisecond  // the least of that, for what a surge adds
+	jitter   = time.Second            // copies of a session start up to so much later
+	forgetIn = 2 * time.Minute        // a session without a request for so long, on the tape, has ended
+	fadeIn   = 20 * time.Second       // and is not worth copying from its start after so long
+	poll     = 20 * time.Millisecond
+)
+
+// The limits of what is kept of a recorded session.
+const (
+	maxHistory  = 32 // requests
+	maxSessions = 50_000
+	maxBatch    = 4096 // requests that are handed over together
+)
+
+// A feed reads the tape a little ahead of time, makes the copies of its sessions, and hands over shots. Due times
+// are a function of the tape, the plan and the seed alone.
+type feed struct {
+	plan   plan
+	editor editor
+	seed   uint64
+	run    string
+	open   func() (Source, error)
+	now    func() time.Duration
+	surges *surges
+	out    func([]*shot)
+	fed    func(time.Duration) // everything due before that has been handed over
+
+	source  Source
+	pass    int           // how often the tape has started, from 0
+	base    time.Duration // due time of the tape's zero in this pass
+	lastAt  time.Duration // of the newest exchange
+	count   int           // of exchanges in this pass
+	trails  map[string]*trail
+	pending pendingHeap
+	seq     uint64
+	surging []*surge
+	ended   bool          // the tape ended before the planned length
+	horizon time.Duration // what is due before it is near enough
+}
+
+// plan is what of the traffic plan concerns time and number.
+type plan struct {
+	speed, amplify float64
+	start, end     time.Duration // offset into the tape; length of the run, 0 for the whole tape
+	loop           bool
+}
+
+// due returns when an exchange recorded at the offset is due.
+func (p plan) due(base, at time.Duration) time.Duration {
+	return base + time.Duration(float64(at-p.start)/p.speed)
+}
+
+// A trail is what the feed knows of one recorded session in this pass.
+type trail struct {
+	name    string
+	lesson  lesson
+	voices  []*voice
+	history []step
+	last    time.Duration // on the tape
+	made    int           // copies, for their names
+}
+
+type step struct {
+	due time.Duration
+	req *request
+}
+
+// A voice is the recorded session itself, or a copy of it.
+type voice struct {
+	sess  *session
+	shift time.Duration // of all its due times
+	by    *surge        // that made it; nil for those of the plan
+	muted bool
+	sent  int
+}
+
+// pending is a request of a voice that has no shot yet.
+type pending struct {
+	due   time.Duration
+	seq   uint64
+	req   *request
+	voice *voice
+}
+
+// play hands over shots until the length has passed or the tape ends. It returns nil when ctx ends.
+func (f *feed) play(ctx context.Context) error {
+	defer f.close()
+	for ctx.Err() == nil {
+		x, err := f.next()
+		if err != nil {
+			return err
+		}
+		if x == nil {
+			break
+		}
+		due := f.plan.due(f.base, x.At)
+		if f.plan.end > 0 && due >= f.plan.end {
+			return f.finish(ctx)
+		}
+		f.advance(ctx, due)
+		f.exchange(x, due)
+	}
+	return f.finish(ctx)
+}
+
+// finish hands over what is left, up to the planned length.
+func (f *feed) finish(ctx context.Context) error {
+	var last time.Duration
+	for _, p := range f.pending {
+		last = max(last, p.due+1)
+	}
+	if f.plan.end > 0 {
+		last = min(last, f.plan.end)
+	}
+	f.advance(ctx, last)
+	f.handOver(last)
+	f.fed(math.MaxInt64)
+	return nil
+}
+
+// next returns the next exchange of the tape, which starts again at its end when the plan loops; nil after
+// the last one.
+func (f *feed) next() (*Exchange, error) {
+	for {
+		if f.source == nil {
+			source, err := f.open()
+			if err != nil {
+				return nil, fmt.Errorf("open tape: %w", err)
+			}
+			f.source, f.count = source, 0
+			f.trails = make(map[string]*trail)
+			if s, ok := source.(interface{ Seek(time.Duration) error }); ok && f.plan.start > 0 {
+				if err := s.Seek(f.plan.start); err != nil {
+					return nil, fmt.Errorf("seek tape to %s: %w", f.plan.start, err)
+				}
+			}
+		}
+		x, err := f.source.Next()
+		switch {
+		case err == nil && x.At < f.plan.start:
+			continue
+		case err == nil:
+			f.count++
+			f.lastAt = max(f.lastAt, x.At)
+			return x, nil
+		case !errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("read tape: %w", err)
+		}
+		f.close()
+		if !f.plan.loop || f.count == 0 {
+			f.ended = f.plan.end > 0
+			return nil, nil
+		}
+		f.rewind()
+	}
+}
+
+// rewind sets the next pass one mean gap behind the last exchange of this one.
+func (f *feed) rewind() {
+	gap := time.Millisecond
+	if f.count > 1 {
+		gap = max(gap, (f.lastAt-f.plan.start)/time.Duration(f.count))
+	}
+	f.base = f.plan.due(f.base, f.lastAt+gap)
+	f.pass++
+	f.lastAt = 0
+}
+
+func (f *feed) close() {
+	if c, ok := f.source.(io.Closer); ok {
+		c.Close() // it was only read
+	}
+	f.source = nil
+}
+
+// advance waits until due is near, and meanwhile hands over what was planned before it. It works in batches: a
+// request at a time would cost a wake-up each.
+func (f *feed) advance(ctx context.Context, due time.Duration) {
+	if len(f.pending) > maxBatch {
+		f.handOver(min(due, f.horizon))
+	}
+	for due >= f.horizon && ctx.Err() == nil {
+		f.handOver(f.horizon)
+		f.watchSurges()
+		now := f.now()
+		if f.horizon = now + lead; due < f.horizon {
+			return
+		}
+		wait := time.NewTimer(min(max(due-f.horizon, poll/4), poll))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+	}
+}
+
+// handOver makes shots of everything due before the horizon.
+func (f *feed) handOver(horizon time.Duration) {
+	var shots []*shot
+	for len(f.pending) > 0 && f.pending[0].due < horizon {
+		p := heap.Pop(&f.pending).(pending)
+		if s := f.shot(p); s != nil {
+			shots = append(shots, s)
+		}
+	}
+	if len(shots) > 0 {
+		f.out(shots)
+	}
+	f.fed(horizon)
+}
+
+func (f *feed) shot(p pending) *shot {
+	v := p.voice
+	if v.muted || v.by != nil && !slices.Contains(f.surging, v.by) || f.plan.end > 0 && p.due >= f.plan.end {
+		return nil
+	}
+	f.seq++
+	v.sent++
+	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
+	s := &shot{due: p.due, seq: f.seq, req: p.req, sess: v.sess, trace: trace{number, mix(number)}}
+	if p.req.skip == "" && !p.req.head.needsLive() && !p.req.body.needsLive() {
+		s.render(f.run)
+	}
+	return s
+}
+
+// exchange plans the request of x for every voice of its session.
+func (f *feed) exchange(x *Exchange, due time.Duration) {
+	t := f.trail(x)
+	req := f.editor.request(x, &t.lesson)
+	if len(t.history) < maxHistory {
+		t.history = append(t.history, step{due, req})
+	}
+	for _, v := range t.voices {
+		f.add(due+v.shift, req, v)
+		f.copyRequest(t, v, req, due)
+	}
+}
+
+func (f *feed) add(due time.Duration, req *request, v *voice) {
+	f.seq++
+	heap.Push(&f.pending, pending{due, f.seq, req, v})
+}
+
+// copyRequest adds what surges of a single flow make of one request of a voice: requests in sessions of their
+// own, which know what the voice's session was told.
+func (f *feed) copyRequest(t *trail, v *voice, req *request, due time.Duration) {
+	for _, h := range f.surging {
+		if h.flow == "" || h.factor <= 1 || f.editor.routes.flows[req.flow].Name != h.flow || v.by != nil && v.by.flow != "" {
+			continue
+		}
+		number := strconv.Itoa(v.sent)
+		for range copies(h.factor-1, hash(f.seed, "surge", h.grip.Fault, v.sess.name, number, strconv.FormatUint(f.seq, 10))) {
+			c := f.voice(t, h)
+			c.sess.bound = v.sess.bound
+			f.add(due+v.shift+f.jitter(c)/4, req, c)
+		}
+	}
+}
+
+// trail returns the trail of x's session, with its voices. An exchange without a session is one of its own.
+func (f *feed) trail(x *Exchange) *trail {
+	if f.count%4096 == 0 || len(f.trails) >= maxSessions {
+		f.forget(x.At)
+	}
+	name := x.Session
+	if name == "" {
+		name = "request-" + strconv.Itoa(f.count)
+	}
+	t, ok := f.trails[name]
+	if !ok {
+		t = &trail{name: name}
+		f.begin(t)
+		if x.Session != "" {
+			f.trails[name] = t
+		}
+	}
+	t.last = x.At
+	return t
+}
+
+// begin gives a session that starts now its voices.
+func (f *feed) begin(t *trail) {
+	for i := range copies(f.plan.amplify, hash(f.seed, "copies", t.name, strconv.Itoa(f.pass))) {
+		v := f.voice(t, nil)
+		if i > 0 {
+			v.shift = f.jitter(v)
+		}
+		t.voices = append(t.voices, v)
+	}
+	for _, h := range f.surging {
+		if h.flow != "" {
+			continue
+		}
+		f.mute(t, h)
+		for range f.surplus(t, h) {
+			v := f.voice(t, h)
+			v.shift = f.jitter(v)
+			t.voices = append(t.voices, v)
+		}
+	}
+}
+
+// surplus returns how many copies a surge adds to a session.
+func (f *feed) surplus(t *trail, h *surge) int {
+	return copies(max(0, f.plan.amplify*(h.factor-1)), hash(f.seed, "surge", h.grip.Fault, t.name, strconv.Itoa(f.pass)))
+}
+
+// mute silences the share of a session's voices that a surge below 1 takes away.
+func (f *feed) mute(t *trail, h *surge) {
+	for _, v := range t.voices {
+		v.muted = v.muted || share(hash(f.seed, "mute", h.grip.Fault, v.sess.name)) >= h.factor
+	}
+}
+
+// voice makes the next voice of a session. The first one of the first pass is the recorded session itself.
+func (f *feed) voice(t *trail, by *surge) *voice {
+	t.made++
+	suffix := ""
+	if f.pass > 0 {
+		suffix = "-p" + strconv.Itoa(f.pass+1)
+	}
+	if t.made > 1 || by != nil {
+		suffix += "-c" + strconv.Itoa(max(t.made, 2))
+	}
+	name := t.name + suffix
+	return &voice{by: by, sess: &session{
+		name: name, who: identity{suffix, hash(f.seed, f.run, name)}, bound: &bindings{},
+	}}
+}
+
+func (f *feed) jitter(v *voice) time.Duration {
+	return time.Duration(share(hash(f.seed, "jitter", v.sess.name)) * float64(jitter) / f.plan.speed)
+}
+
+// watchSurges follows the surges that began or ended. One that begins copies the sessions in progress: each copy
+// starts at the session's start and plays what the session has sent so far. A session that is as old as a uniform
+// share of its length then has a copy for just that share, so that old sessions' copies end at the rate at which
+// those of new sessions begin, and the load is a step.
+func (f *feed) watchSurges() {
+	active := f.surges.active()
+	if slices.Equal(active, f.surging) {
+		return
+	}
+	before := f.surging
+	f.surging = active
+	for _, h := range active {
+		if h.flow != "" || slices.Contains(before, h) {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(f.trails)) {
+			t := f.trails[name]
+			f.mute(t, h)
+			for range f.surplus(t, h) {
+				f.replayHistory(t, f.voice(t, h))
+			}
+		}
+	}
+}
+
+func (f *feed) replayHistory(t *trail, v *voice) {
+	if len(t.history) == 0 {
+		return
+	}
+	shift := f.now() + soon + f.jitter(v)/4 - t.history[0].due
+	for _, s := range t.history {
+		f.add(s.due+shift, s.req, v)
+	}
+}
+
+// forget drops the sessions that have ended; when there are too many, the sooner.
+func (f *feed) forget(at time.Duration) {
+	for _, t := range f.trails {
+		if at-t.last > fadeIn {
+			t.history = nil
+		}
+	}
+	for idle := forgetIn; ; idle /= 2 {
+		maps.DeleteFunc(f.trails, func(_ string, t *trail) bool { return at-t.last >= idle })
+		if len(f.trails) < maxSessions {
+			return
+		}
+	}
+}
+
+// pendingHeap orders by due time, and then as on the tape.
+type pendingHeap []pending
+
+func (h pendingHeap) Len() int { return len(h) }
+func (h pendingHeap) Less(i, j int) bool {
+	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
+}
+func (h pendingHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *pendingHeap) Push(x any)   { *h = append(*h, x.(pending)) }
+func (h *pendingHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,33 @@
+package replay
+
+// hash mixes the seed with texts: the same choice for the same things in every run, independent of the order
+// in which they are asked for. It is FNV-1a with the finish of splitmix64.
+func hash(seed uint64, texts ...string) uint64 {
+	h := uint64(14695981039346656037) ^ seed
+	for _, text := range texts {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211 // so that "ab","c" differs from "a","bc"
+	}
+	return mix(h)
+}
+
+func mix(h uint64) uint64 {
+	h += 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// share turns a hash into a number from 0 to 1, 1 excluded.
+func share(h uint64) float64 { return float64(h>>11) / (1 << 53) }
+
+// copies rounds a number of copies up or down, so that it is right on average over the hashes.
+func copies(n float64, h uint64) int {
+	whole := int(n)
+	if share(h) < n-float64(whole) {
+		whole++
+	}
+	return whole
+}

@@ -1,0 +1,243 @@
+package replay
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	gameday "github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/hist"
+)
+
+// worstKept is how many requests of each flow are kept to be shown.
+const worstKept = 20
+
+// A ledger accounts for every request. It holds the records of a second until none of its requests is open, and
+// then folds them into slices.
+type ledger struct {
+	mu      sync.Mutex
+	seconds []*second // from first on
+	first   int       // seconds before it are closed
+	open    int
+
+	fold fold
+}
+
+type second struct {
+	open    int
+	records []record
+}
+
+func newLedger(flows []gameday.Flow, maxLate time.Duration, results *Results) *ledger {
+	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, worst: make([][]record, len(flows))}}
+	for i := range l.fold.scratch {
+		l.fold.scratch[i] = hist.New()
+	}
+	l.fold.fidelity.Skipped = make(map[string]int64)
+	return l
+}
+
+// expect opens an account for a request due then. It is called in the order of time, and before the
+// second is closed.
+func (l *ledger) expect(due time.Duration) {
+	l.mu.Lock()
+	l.second(due).open++
+	l.open++
+	l.mu.Unlock()
+}
+
+// settle closes the account of an expected request.
+func (l *ledger) settle(r record) {
+	l.mu.Lock()
+	s := l.second(r.due)
+	s.records = append(s.records, r)
+	s.open--
+	l.open--
+	l.mu.Unlock()
+}
+
+// second returns the one that due falls in, or the first that is not closed.
+func (l *ledger) second(due time.Duration) *second {
+	i := max(int(due/time.Second)-l.first, 0)
+	for len(l.seconds) <= i {
+		l.seconds = append(l.seconds, &second{})
+	}
+	return l.seconds[i]
+}
+
+// pending returns how many requests are open.
+func (l *ledger) pending() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open
+}
+
+// close gives the slices of every second that is complete to sink: all requests due before reached have
+// been expected, and none is open.
+func (l *ledger) close(reached time.Duration, sink func(gameday.Slice)) error {
+	for {
+		number, s := l.next(reached)
+		if s == nil {
+			return nil
+		}
+		if err := l.fold.second(number, s.records, sink); err != nil {
+			return err
+		}
+	}
+}
+
+// flush closes everything, and whatever is before reached.
+func (l *ledger) flush(reached time.Duration, sink func(gameday.Slice)) error {
+	l.mu.Lock()
+	last := time.Duration(l.first+len(l.seconds)) * time.Second
+	l.mu.Unlock()
+	return l.close(max(last, reached), sink)
+}
+
+// next takes out the first second, if it is complete.
+func (l *ledger) next(reached time.Duration) (number int, s *second) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Duration(l.first+1)*time.Second > reached {
+		return 0, nil
+	}
+	number, s = l.first, &second{} // nothing was due in it
+	if len(l.seconds) > 0 {
+		if s = l.seconds[0]; s.open > 0 {
+			return 0, nil
+		}
+		l.seconds = l.seconds[1:]
+	}
+	l.first++
+	return number, s
+}
+
+// A fold turns the records of whole seconds into slices and sums. One goroutine uses it.
+type fold struct {
+	flows    []gameday.Flow
+	maxLate  time.Duration
+	results  *Results
+	scratch  [3]*hist.Histogram
+	worst    [][]record // of each flow, worst first
+	fidelity gameday.Fidelity
+	pool     int64 // unsent because the generator's own bound was reached
+}
+
+func (f *fold) second(number int, records []record, sink func(gameday.Slice)) error {
+	slices.SortFunc(records, func(a, b record) int { return cmp.Compare(a.due, b.due) })
+	if err := f.results.add(records, f.flows); err != nil {
+		return err
+	}
+	if len(records) > 0 {
+		f.fidelity.Seconds++
+	}
+	byFlow := make([][]record, len(f.flows))
+	for _, r := range records {
+		byFlow[r.flow] = append(byFlow[r.flow], r)
+	}
+	for i, flow := range f.flows {
+		slice, err := f.slice(number, flow.Name, byFlow[i])
+		if err != nil {
+			return err
+		}
+		f.keepWorst(i, byFlow[i])
+		if sink != nil {
+			sink(slice)
+		}
+	}
+	return nil
+}
+
+func (f *fold) slice(number int, flow string, records []record) (gameday.Slice, error) {
+	s := gameday.Slice{Second: number, Flow: flow, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
+	latency, service, lateness := f.scratch[0], f.scratch[1], f.scratch[2]
+	for _, h := range f.scratch {
+		h.Reset()
+	}
+	for _, r := range records {
+		if r.again {
+			f.fidelity.Retries++
+			continue
+		}
+		s.Due++
+		switch r.fate {
+		case skipped:
+			s.Skipped++
+			f.fidelity.Skipped[r.cause]++
+			continue
+		case unsent:
+			s.Unsent++
+			if r.cause == causePool {
+				f.pool++
+			}
+			continue
+		}
+		s.Sent++
+		s.Classes[r.class]++
+		if r.code != 0 {
+			s.Codes[r.code]++
+		}
+		s.BytesIn += r.in
+		if r.lateness() > f.maxLate {
+			s.Late++
+		}
+		latency.Record(r.latency())
+		service.Record(r.service())
+		lateness.Record(r.lateness())
+	}
+	f.fidelity.Due += s.Due
+	f.fidelity.Sent += s.Sent
+	f.fidelity.Unsent += s.Unsent
+	if s.Sent == 0 {
+		return s, nil
+	}
+	for i, to := range []*[]byte{&s.Latency, &s.Service, &s.Lateness} {
+		raw, err := f.scratch[i].Encode()
+		if err != nil {
+			return s, err
+		}
+		*to = raw
+	}
+	return s, nil
+}
+
+func (f *fold) keepWorst(flow int, records []record) {
+	kept := f.worst[flow]
+	for _, r := range records {
+		if r.fate != sent || len(kept) == worstKept && !r.worse(kept[worstKept-1]) {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(kept, r, func(a, b record) int {
+			if b.worse(a) {
+				return 1
+			}
+			return -1
+		})
+		kept = slices.Insert(kept, i, r)
+		kept = kept[:min(len(kept), worstKept)]
+	}
+	f.worst[flow] = kept
+}
+
+// showWorst returns the worst requests of every flow, the worst of all first.
+func (f *fold) showWorst() []gameday.WorstRequest {
+	var all []record
+	for _, records := range f.worst {
+		all = append(all, records...)
+	}
+	slices.SortStableFunc(all, func(a, b record) int {
+		switch {
+		case a.worse(b):
+			return -1
+		case b.worse(a):
+			return 1
+		}
+		return 0
+	})
+	shown := make([]gameday.WorstRequest, 0, len(all))
+	for _, r := range all {
+		shown = append(shown, r.worst(f.flows[r.flow].Name))
+	}
+	return shown
+}

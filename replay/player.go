@@ -1,0 +1,303 @@
+package replay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// Defaults of Config and of zero fields of its plan.
+const (
+	DefaultMaxConns = 1024
+	DefaultTimeout  = 5 * time.Second
+	DefaultMaxLate  = 50 * time.Millisecond
+)
+
+// Config says what a Player plays, and to whom. Open and Targets must be set; the zero value of everything else
+// works.
+type Config struct {
+	Run     string // id; every request carries it
+	Traffic gameday.TrafficPlan
+	Flows   []gameday.Flow
+	Phases  gameday.Phases // of the run; without any it lasts until the end of the tape
+	Seed    uint64
+
+	// Open opens the tape from its start; again for each pass of a loop. A Source that can seek
+	// (Seek(time.Duration) error) or close (io.Closer) is asked to.
+	Open func() (Source, error)
+
+	Targets  []string    // base URLs; the first names the host, connections go to all in turn
+	Local    string      // IP address to dial from
+	TLS      *tls.Config // for https
+	MaxConns int         // connections at the same time
+	Ack      Ack
+	Results  *Results // one record per request, if wanted
+}
+
+// Ack says which answers acknowledge an effect: the successes of Flow, with the id at the JSON path ID.
+type Ack struct{ Flow, ID string }
+
+// A Player offers recorded traffic to a system. The schedule is a function of the tape, the plan and the seed,
+// never of the answers: what is late is late in the record too. It plays once.
+type Player struct {
+	config Config
+	base   *url.URL
+	addrs  []string
+	routes routes
+
+	surges surges
+	rates  *rates
+	series *series
+	lag    *lag
+
+	mu    sync.Mutex
+	inbox []*shot
+	acks  []gameday.Ack
+
+	engine *engine
+	ledger *ledger
+	feed   *feed
+	start  time.Time
+	fed    atomic.Int64 // all shots due before it have been handed over
+	done   atomic.Int64 // and dispatched
+}
+
+// New returns a player, or says what is wrong with c.
+func New(c Config) (*Player, error) {
+	c = c.withDefaults()
+	p := &Player{config: c, routes: newRoutes(c.Flows)}
+	if err := errors.Join(c.validate(), p.resolve()); err != nil {
+		return nil, err
+	}
+	maxLate := c.Traffic.MaxLate.Std()
+	p.rates, p.series, p.lag = newRates(p.routes.flows), newSeries(p.routes.flows), newLag(maxLate)
+	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
+	p.engine = &engine{
+		run: c.Run, timeout: c.Traffic.Timeout.Std(), busy: c.Traffic.Busy, retries: c.Traffic.Retries, maxConns: c.MaxConns,
+		now: p.now, ledger: p.ledger, again: p.pressAgain, observe: p.observe, ack: p.acknowledge, dial: p.dial,
+	}
+	if p.base.Scheme == "https" {
+		p.engine.fallback = newFallback(p.base, c.TLS, c.MaxConns, func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx) })
+	}
+	p.feed = &feed{
+		plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), c.Phases.Total().Std(), c.Traffic.Loop},
+		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, run: c.Run, open: c.Open, now: p.now, surges: &p.surges,
+		out: p.post, fed: func(until time.Duration) { p.fed.Store(int64(until)) },
+	}
+	return p, nil
+}
+
+func (c Config) withDefaults() Config {
+	t := &c.Traffic
+	if t.Speed == 0 {
+		t.Speed = 1
+	}
+	if t.Amplify == 0 {
+		t.Amplify = 1
+	}
+	if t.Timeout == 0 {
+		t.Timeout = gameday.Duration(DefaultTimeout)
+	}
+	if t.MaxLate == 0 {
+		t.MaxLate = gameday.Duration(DefaultMaxLate)
+	}
+	if t.Busy == "" {
+		t.Busy = "wait"
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = DefaultMaxConns
+	}
+	if c.Run == "" {
+		c.Run = strconv.FormatUint(c.Seed, 16)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var problems []error
+	wrong := func(bad bool, format string, args ...any) {
+		if bad {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	t := c.Traffic
+	positive := func(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
+	wrong(c.Open == nil, "traffic: no tape to open")
+	wrong(!positive(t.Speed), "traffic speed %g: want a number above 0", t.Speed)
+	wrong(!positive(t.Amplify) || t.Amplify > maxFactor, "traffic amplify %g: want a number above 0, and at most %d", t.Amplify, maxFactor)
+	wrong(t.Timeout < 0 || t.MaxLate < 0 || t.Start < 0 || t.RetryGap < 0 || t.Retries < 0, "traffic: timeout, max_late, start, retries and retry_gap cannot be negative")
+	wrong(!slices.Contains([]string{"wait", "spill", "drop"}, t.Busy), "traffic busy %q: want wait, spill or drop", t.Busy)
+	wrong(c.MaxConns < 0, "traffic: %d connections", c.MaxConns)
+	wrong(len(c.Targets) == 0, "traffic: no target URL")
+	wrong(!plain.accepts(c.Run), "traffic run %q: cannot stand in a header", c.Run)
+	wrong(c.Local != "" && net.ParseIP(c.Local) == nil, "traffic local address %q: not an IP address", c.Local)
+	for _, w := range t.Rewrite {
+		wrong((w.JSON == "") == (w.Header == ""), "traffic rewrite of %q: want exactly one of json and header", w.Path)
+		wrong(w.Header != "" && !isToken(w.Header), "traffic rewrite: header %q: no such name", w.Header)
+	}
+	if c.Ack.Flow != "" {
+		_, known := newRoutes(c.Flows).index(c.Ack.Flow)
+		wrong(!known, "ledger flow %q: no such flow", c.Ack.Flow)
+	}
+	return errors.Join(problems...)
+}
+
+// resolve reads the targets.
+func (p *Player) resolve() error {
+	for _, target := range p.config.Targets {
+		base, err := url.Parse(target)
+		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+			return fmt.Errorf("target %q: want a URL such as http://127.0.0.1:8080", target)
+		}
+		if p.base == nil {
+			p.base = base
+		}
+		if base.Scheme != p.base.Scheme {
+			return fmt.Errorf("target %q: another scheme than %q", target, p.base)
+		}
+		port := base.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+		}
+		p.addrs = append(p.addrs, net.JoinHostPort(base.Hostname(), port))
+	}
+	return nil
+}
+
+// Sender says in words how requests are sent.
+func (p *Player) Sender() string {
+	if p.engine.fallback != nil {
+		return "net/http (the fast path does not speak " + p.base.Scheme + ")"
+	}
+	return "pre-serialised HTTP/1.1 on pooled connections"
+}
+
+func (p *Player) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: -1}
+	if p.config.Local != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(p.config.Local)}
+	}
+	return d.DialContext(ctx, "tcp", p.addrs[int(p.engine.dialled.Add(1))%len(p.addrs)])
+}
+
+func (p *Player) now() time.Duration { return time.Since(p.start) }
+
+// Run plays. See gameday.Load. A tape that cannot be read, or results that cannot be written, end it with an
+// error beside what was done until then.
+func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
+	p.start = start
+	p.config.Results.begin(start, p.config.Targets[0], p.config.Run)
+	cpu := ownCPU()
+	began := time.Now()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	var reading, keeping error
+	var players, keeper sync.WaitGroup
+	players.Go(func() {
+		if reading = p.feed.play(ctx); reading != nil {
+			stop()
+		}
+	})
+	players.Go(func() { p.dispatch(ctx) })
+	finished := make(chan struct{})
+	keeper.Go(func() { keeping = p.keep(finished, sink) })
+
+	players.Wait()
+	p.engine.stop()
+	p.engine.wait()
+	close(finished)
+	keeper.Wait()
+	elapsed := time.Since(began)
+	return p.traffic((ownCPU() - cpu).Seconds() / max(elapsed.Seconds(), 1e-9)), errors.Join(reading, keeping)
+}
+
+// keep does what has to be done now and then, until finished: ends what takes too long, closes seconds.
+func (p *Player) keep(finished <-chan struct{}, sink func(gameday.Slice)) error {
+	var failed error
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	second := time.Duration(0)
+	for {
+		select {
+		case <-finished:
+			return errors.Join(failed, p.ledger.flush(p.reached(), sink))
+		case <-tick.C:
+		}
+		p.engine.sweep()
+		if failed == nil {
+			failed = p.ledger.close(p.reached(), sink)
+		}
+		if now := p.now(); now >= second+time.Second {
+			second = now.Truncate(time.Second)
+			p.rates.tick(p.engine.sentTotal.Load())
+			p.lag.tick()
+		}
+	}
+}
+
+// reached returns the offset before which everything that was due has been dispatched.
+func (p *Player) reached() time.Duration {
+	reached := time.Duration(p.done.Load())
+	if length := p.config.Phases.Total().Std(); length > 0 {
+		reached = min(reached, length)
+	}
+	return reached
+}
+
+func (p *Player) observe(s *shot, c gameday.Class, latency time.Duration) {
+	p.series.observe(s.req.flow, p.config.Phases.At(gameday.Duration(s.due)), c, latency)
+}
+
+func (p *Player) acknowledge(s *shot, a answer, at time.Duration) {
+	id, ok := lookJSON(unzip(a.header, a.body), s.req.ack)
+	if !ok {
+		return
+	}
+	p.mu.Lock()
+	p.acks = append(p.acks, gameday.Ack{At: gameday.Duration(at), Flow: p.routes.flows[s.req.flow].Name, ID: id})
+	p.mu.Unlock()
+}
+
+// traffic sums up.
+func (p *Player) traffic(cpu float64) gameday.Traffic {
+	fold := &p.ledger.fold
+	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
+	f := &t.Fidelity
+	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
+	p.lag.report(f)
+	f.Problems = p.problems(f, fold.pool)
+	return t
+}
+
+// problems says why the offered load is not what was planned.
+func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
+	var problems []string
+	bad := func(is bool, format string, args ...any) {
+		if is {
+			problems = append(problems, fmt.Sprintf(format, args...))
+		}
+	}
+	percent := func(n, of int64) float64 { return 100 * float64(n) / float64(max(of, 1)) }
+	maxLate := p.config.Traffic.MaxLate
+	length := p.config.Phases.Total()
+	bad(f.Due == 0, "no request was due: the tape is empty, or starts after the end of the run")
+	bad(f.LatenessP99 > maxLate, "requests left late: p99 %s after their due time, the bound is %s; slow the replay down or give it more CPU", f.LatenessP99, maxLate)
+	bad(f.LatenessP99 <= maxLate && f.LimitedSecond*20 > f.Seconds, "in %d of %d seconds the p99 of lateness was over %s; slow the replay down or give it more CPU", f.LimitedSecond, f.Seconds, maxLate)
+	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
+	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))
+	bad(p.feed.ended && length > 0, "the tape ended before the run of %s did; record more, or loop it", length)
+	return problems
+}

@@ -1,0 +1,55 @@
+package replay
+
+import (
+	"time"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// A record is what became of one request. Times are offsets from the start of the run.
+type record struct {
+	due  time.Duration
+	sent time.Duration // first byte; 0 when it was not sent
+	done time.Duration // last byte of the answer, or the end of waiting for it
+
+	fate  fate
+	again bool // pressed again by habit: not due by the tape
+	flow  int
+	code  int
+	class gameday.Class
+	out   int64 // bytes of the whole request
+	in    int64 // bytes of the body of the answer
+
+	method, path, session string
+	trace                 trace
+	cause                 string // of a skip, of being unsent, or of a failure
+}
+
+type fate uint8
+
+const (
+	sent    fate = iota
+	skipped      // by policy
+	unsent       // due, but there was no way to send it in time
+)
+
+func (r record) latency() time.Duration  { return r.done - r.due }
+func (r record) service() time.Duration  { return r.done - r.sent }
+func (r record) lateness() time.Duration { return r.sent - r.due }
+
+// worst returns r as it is shown to people.
+func (r record) worst(flow string) gameday.WorstRequest {
+	return gameday.WorstRequest{
+		At: gameday.Duration(r.due), Flow: flow, Session: r.session, Method: r.method, Path: r.path,
+		Code: r.code, Class: r.class, Latency: gameday.Duration(r.latency()), Service: gameday.Duration(r.service()),
+		Error: r.cause, Trace: r.trace.id(),
+	}
+}
+
+// worse orders records by how much they are worth showing: failures first, then the slowest.
+func (r record) worse(s record) bool {
+	if a, b := succeeded(r.class), succeeded(s.class); a != b {
+		return b
+	}
+	return r.latency() > s.latency()
+}

@@ -1,0 +1,283 @@
+package replay
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// A request is a recorded request made ready to be sent by any copy of its session.
+type request struct {
+	method, path string // the path without its query
+	flow         int
+	recorded     int // status; 0 when none was seen
+	skip         string
+	resendable   bool // may be sent twice: safe, or with an idempotency key
+
+	head, body text // head: request line and headers, but for those that are added at the end
+	hasBody    bool
+	captures   []capture // values of the answer that later requests may need
+	ack        string    // JSON path of the acknowledged id
+}
+
+// keeps reports whether header and body of the answer are of interest.
+func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" }
+
+// The reasons for not sending a request.
+const (
+	skipUnsafe    = "unsafe method"
+	skipBusy      = "busy session"
+	skipTruncated = "body not on the tape"
+	skipMalformed = "malformed request"
+	skipUpgrade   = "protocol upgrade"
+	skipStopped   = "run stopped"
+)
+
+// An editor makes requests of exchanges, by the rules of the plan.
+type editor struct {
+	routes   routes
+	unsafe   []string
+	identity []string
+	rewrites []rewrite
+	ackFlow  int
+	ackID    string
+	host     string // of the target
+	prefix   string // of every path there
+}
+
+type rewrite struct {
+	route
+	gameday.Rewrite
+}
+
+func newEditor(c Config, r routes, host, prefix string) editor {
+	e := editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix}
+	for _, w := range c.Traffic.Rewrite {
+		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
+	}
+	if flow, ok := r.index(c.Ack.Flow); ok && c.Ack.ID != "" {
+		e.ackFlow, e.ackID = flow, c.Ack.ID
+	}
+	return e
+}
+
+// request makes the request of x, and takes the lesson that x holds for its session.
+func (e editor) request(x *Exchange, l *lesson) *request {
+	path, _, _ := strings.Cut(x.Target, "?")
+	r := &request{method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
+	if x.Response != nil {
+		r.recorded = x.Response.Status
+	}
+	if r.skip = e.reason(x); r.skip != "" {
+		return r
+	}
+	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
+	e.compose(r, x, l.sorter(x.Header.Get("Idempotency-Key")))
+	r.captures = l.learn(x)
+	if r.flow == e.ackFlow {
+		r.ack = e.ackID
+	}
+	return r
+}
+
+// sorter recognises what the session knows, and its present idempotency key.
+func (l *lesson) sorter(key string) sorter {
+	return func(value string, code coding) kind {
+		if key != "" && value == key {
+			return rekeyed
+		}
+		return l.recognise(value, code)
+	}
+}
+
+// reason returns why x cannot be sent; "" when it can.
+func (e editor) reason(x *Exchange) string {
+	switch {
+	case !isToken(x.Method) || !isTarget(x.Target):
+		return skipMalformed
+	case x.Method == "CONNECT" || x.Header.Has("Upgrade") && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c"):
+		return skipUpgrade
+	case !safe(x.Method) && !slices.Contains(e.unsafe, x.Method):
+		return skipUnsafe
+	case x.Truncated():
+		return skipTruncated
+	}
+	for _, f := range x.Header {
+		if !isToken(f.Name) || !plain.accepts(f.Value) && f.Value != "" {
+			return skipMalformed
+		}
+	}
+	return ""
+}
+
+// isToken reports whether text can be a method or the name of a header.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
+}
+
+func isTarget(text string) bool {
+	return text != "" && (text[0] == '/' || text == "*") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
+
+func (e editor) compose(r *request, x *Exchange, sort sorter) {
+	r.head.lit(x.Method + " " + e.prefix)
+	r.head.target(x.Target, sort)
+	r.head.lit(" HTTP/1.1\r\nHost: " + e.host + "\r\n")
+	set := e.headers(x)
+	for _, f := range x.Header {
+		name := strings.ToLower(f.Name)
+		if _, replaced := set[name]; replaced || hop[name] {
+			continue
+		}
+		r.head.lit(f.Name + ": ")
+		if name == "cookie" {
+			r.head.cookies(f.Value, sort)
+		} else {
+			r.head.header(f.Value, sort)
+		}
+		r.head.lit("\r\n")
+	}
+	for _, w := range e.rewrites {
+		if parts, ok := set[strings.ToLower(w.Header)]; ok && w.Header != "" {
+			r.head.lit(w.Header + ": ")
+			for _, p := range parts {
+				r.head.add(p)
+			}
+			r.head.lit("\r\n")
+			delete(set, strings.ToLower(w.Header))
+		}
+	}
+	r.hasBody = len(x.Body) > 0 || !safe(x.Method)
+	switch {
+	case len(x.Body) == 0:
+	case r.body.json(x.Body, sort, e.edits(x)):
+	case strings.HasPrefix(x.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
+		r.body.form(string(x.Body), sort)
+	default:
+		r.body = text{part{value: string(x.Body)}}
+	}
+}
+
+// hop names the headers that belong to a connection or that the player sets itself.
+var hop = map[string]bool{
+	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
+	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
+	"http2-settings": true, "host": true, "content-length": true, "expect": true,
+	"traceparent": true, "tracestate": true, "x-gameday-replay": true,
+}
+
+// headers returns the headers that are set anew for x, by name in lower case. Of two rules for one header
+// the last counts.
+func (e editor) headers(x *Exchange) map[string]text {
+	var set map[string]text
+	for _, w := range e.rewrites {
+		if w.Header != "" && w.match(x.Method, x.Target) {
+			if set == nil {
+				set = make(map[string]text)
+			}
+			set[strings.ToLower(w.Header)] = e.template(w.Value, x, plain)
+		}
+	}
+	return set
+}
+
+// edits says what replaces the fields of the body of x: names of users, and fields set anew.
+func (e editor) edits(x *Exchange) func(path string, code coding) text {
+	var rules []rewrite
+	for _, w := range e.rewrites {
+		if w.JSON != "" && w.match(x.Method, x.Target) {
+			rules = append(rules, w)
+		}
+	}
+	return func(path string, code coding) text {
+		for _, w := range slices.Backward(rules) {
+			if w.JSON == path {
+				return e.template(w.Value, x, code)
+			}
+		}
+		if code == quoted && slices.Contains(e.identity, path) {
+			if value, ok := lookJSON(x.Body, path); ok {
+				return text{{renamed, quoted, value}}
+			}
+		}
+		return nil
+	}
+}
+
+// template resolves ${$.path} in the value of a rule. A field that the body does not have is empty.
+func (e editor) template(value string, x *Exchange, code coding) text {
+	var t text
+	for {
+		before, rest, ok := strings.Cut(value, "${")
+		path, after, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			return append(t, part{literal, code, value})
+		}
+		t = append(t, part{literal, code, before})
+		field, _ := lookJSON(x.Body, path)
+		k := literal
+		if slices.Contains(e.identity, path) {
+			k = renamed
+		}
+		t = append(t, part{k, code, field})
+		value = after
+	}
+}
+
+// A trace identifies one sent request.
+type trace [2]uint64
+
+// id returns the trace id of W3C Trace Context.
+func (t trace) id() string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], t[0])
+	binary.BigEndian.PutUint64(b[8:], t[1]|1) // all zeros would be invalid
+	return hex.EncodeToString(b[:])
+}
+
+// write appends the request as who sends it, and returns how many live values were missing.
+func (r *request) write(to []byte, run string, t trace, who identity, values map[string]string) (_ []byte, missing int) {
+	to, missing = r.head.append(to, who, values)
+	if r.hasBody {
+		var length, n int
+		var body []byte
+		if r.body.fixed() {
+			for _, p := range r.body {
+				length += len(p.value)
+			}
+		} else {
+			body, n = r.body.append(nil, who, values)
+			length = len(body)
+			missing += n
+		}
+		to = append(strconv.AppendInt(append(to, "Content-Length: "...), int64(length), 10), "\r\n"...)
+		to = r.mark(to, run, t)
+		if body == nil {
+			to, _ = r.body.append(to, who, nil)
+			return to, missing
+		}
+		return append(to, body...), missing
+	}
+	return r.mark(to, run, t), missing
+}
+
+// mark appends what says that this is a replay, and ends the header.
+func (r *request) mark(to []byte, run string, t trace) []byte {
+	to = append(to, "X-Gameday-Replay: "...)
+	to = append(to, run...)
+	to = append(to, "\r\ntraceparent: 00-"...)
+	var id [24]byte
+	binary.BigEndian.PutUint64(id[:8], t[0])
+	binary.BigEndian.PutUint64(id[8:16], t[1]|1)
+	binary.BigEndian.PutUint64(id[16:], mix(t[1])|1)
+	to = hex.AppendEncode(to, id[:16])
+	to = append(to, '-')
+	to = hex.AppendEncode(to, id[16:])
+	return append(to, "-01\r\n\r\n"...)
+}

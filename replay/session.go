@@ -1,0 +1,75 @@
+package replay
+
+import "time"
+
+// A session is one user as the system under test sees it: a recorded session, or a copy of one. Its
+// requests keep their order. All but the identity is guarded by the engine's lock.
+type session struct {
+	name  string // pseudonym, for people
+	who   identity
+	bound *bindings
+
+	busy  int     // requests in flight, or about to be pressed again
+	queue []*shot // due, and waiting for the answers before them
+	conn  *conn   // last used
+}
+
+// bindings are live values by recorded value. Copies of single requests share those of their session.
+type bindings struct{ live map[string]string }
+
+func (b *bindings) set(recorded, now string) {
+	if b.live == nil {
+		b.live = make(map[string]string)
+	}
+	if _, known := b.live[recorded]; known || len(b.live) < maxKnown {
+		b.live[recorded] = now
+	}
+}
+
+// A shot is one request of one session, at its time.
+type shot struct {
+	due     time.Duration
+	seq     uint64 // breaks ties of due
+	req     *request
+	sess    *session
+	trace   trace
+	attempt int    // 0, or how often it was pressed again
+	raw     []byte // ready to be sent; nil while live values may yet come
+	sent    time.Duration
+	resent  bool
+}
+
+// render makes the bytes, if that is still to be done, and reports whether live values were missing.
+func (s *shot) render(run string) (unresolved bool) {
+	if s.raw != nil {
+		return false
+	}
+	raw, missing := s.req.write(make([]byte, 0, 512), run, s.trace, s.sess.who, s.sess.bound.live)
+	s.raw = raw
+	return missing > 0
+}
+
+// record returns the account of s, to be completed.
+func (s *shot) record() record {
+	return record{
+		due: s.due, sent: s.sent, again: s.attempt > 0, flow: s.req.flow, out: int64(len(s.raw)),
+		method: s.req.method, path: s.req.path, session: s.sess.name, trace: s.trace,
+	}
+}
+
+// schedule is a heap of shots by due time.
+type schedule []*shot
+
+func (h schedule) Len() int { return len(h) }
+func (h schedule) Less(i, j int) bool {
+	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
+}
+func (h schedule) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *schedule) Push(x any)   { *h = append(*h, x.(*shot)) }
+func (h *schedule) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,155 @@
+package replay
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net/url"
+	"strings"
+)
+
+// A text is a piece of a request in which some parts depend on who sends it and on what was answered
+// before.
+type text []part
+
+// A part of a text. For all kinds but literal, value is what the recording has.
+type part struct {
+	kind  kind
+	code  coding
+	value string
+}
+
+type kind uint8
+
+const (
+	literal kind = iota // sent as it is, whatever the coding
+	live                // what the system answered now in place of the recorded value
+	renamed             // names a user: each copy of a session has its own
+	rekeyed             // an idempotency key: new in every run
+)
+
+// A coding says how a value is written where it stands.
+type coding uint8
+
+const (
+	plain  coding = iota // header value, cookie, whole target
+	quoted               // inside a JSON string
+	number               // a JSON number
+	query                // path segment, or value of a query or form
+)
+
+// An identity tells the copies of one recorded session apart.
+type identity struct {
+	suffix string // "" for the session itself, "-c2" for its second copy
+	seed   uint64 // of keys
+}
+
+// append writes the text as who sends it, given the live values by recorded value. It returns how many
+// live values were missing; the recorded ones stand in for them.
+func (t text) append(to []byte, who identity, values map[string]string) (_ []byte, missing int) {
+	for _, p := range t {
+		value := p.value
+		switch p.kind {
+		case literal:
+			to = append(to, value...)
+			continue
+		case live:
+			if now, ok := values[value]; ok && p.code.accepts(now) {
+				value = now
+			} else {
+				missing++
+			}
+		case renamed:
+			value += who.suffix
+		case rekeyed:
+			value = newKey(who.seed, value)
+		}
+		to = append(to, p.code.write(value)...)
+	}
+	return to, missing
+}
+
+// accepts reports whether a value of the live system may stand here without changing what is around it.
+func (c coding) accepts(value string) bool {
+	switch c {
+	case plain:
+		return value != "" && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
+	case number:
+		return isNumber(value)
+	}
+	return true
+}
+
+func (c coding) write(value string) string {
+	switch c {
+	case quoted:
+		return quoteJSON(value)
+	case query:
+		return url.QueryEscape(value)
+	}
+	return value
+}
+
+// read is the opposite of write.
+func (c coding) read(raw string) string {
+	switch c {
+	case quoted:
+		return unquote([]byte(`"` + raw + `"`))
+	case query:
+		if !strings.ContainsAny(raw, "%+") {
+			return raw
+		}
+		if value, err := url.QueryUnescape(raw); err == nil {
+			return value
+		}
+	}
+	return raw
+}
+
+// newKey makes a key in place of a recorded one: the same for the same in one run and session.
+func newKey(seed uint64, recorded string) string {
+	var key [16]byte
+	binary.BigEndian.PutUint64(key[:8], hash(seed, recorded, "1"))
+	binary.BigEndian.PutUint64(key[8:], hash(seed, recorded, "2"))
+	return hex.EncodeToString(key[:])
+}
+
+// fixed reports whether the text is the same for every sender.
+func (t text) fixed() bool {
+	for _, p := range t {
+		if p.kind != literal {
+			return false
+		}
+	}
+	return true
+}
+
+// needsLive reports whether something in it has to be answered first.
+func (t text) needsLive() bool {
+	for _, p := range t {
+		if p.kind == live {
+			return true
+		}
+	}
+	return false
+}
+
+// lit adds literal text, joined with what is literal before it.
+func (t *text) lit(value string) {
+	if value == "" {
+		return
+	}
+	if n := len(*t); n > 0 && (*t)[n-1].kind == literal {
+		(*t)[n-1].value += value
+		return
+	}
+	*t = append(*t, part{value: value})
+}
+
+// add adds a part.
+func (t *text) add(p part) {
+	if p.kind == literal {
+		t.lit(p.code.write(p.value))
+		return
+	}
+	*t = append(*t, p)
+}
