@@ -23,11 +23,16 @@ type checker struct {
 	scenario *Scenario
 	known    *Known // nil when the topology is not known
 	phases   gameday.Phases
+	timeless bool // phases or faults hold times that cannot be read: nothing can be said of what fits
 }
 
 func (c *checker) check() {
 	c.known = c.readTopology()
 	c.phases = c.scenario.phases()
+	c.timeless = slices.ContainsFunc(c.found, func(d Diagnostic) bool {
+		return (d.Code == codeDuration || d.Code == codeMissing || d.Code == codeType) &&
+			(strings.HasPrefix(d.Path, "spec.phases") || strings.HasPrefix(d.Path, "spec.faults"))
+	})
 	c.checkMetadata()
 	c.checkEnvironment()
 	c.checkMetrics()
@@ -113,10 +118,10 @@ func (c *checker) checkMetrics() {
 
 func (c *checker) checkPhases() {
 	if total := c.phases.Total(); total > durationMax {
-		c.value("spec.phases", problem{code: codeTime, text: fmt.Sprintf("the run takes %s; at most 7d", total)})
+		c.impossible("spec.phases", "", "the run takes %s; at most 7d", total)
 	}
 	if c.phases.Baseline <= 0 {
-		c.value("spec.phases.baseline", problem{code: codeTime, text: "without a baseline nothing says what normal is", hint: "give it 10s"})
+		c.impossible("spec.phases.baseline", "give it 10s", "without a baseline nothing says what normal is")
 	}
 }
 
@@ -192,7 +197,14 @@ func (c *checker) atMost(path string, n int) {
 // fits reports a time that reaches beyond the window it belongs to.
 func (c *checker) fits(path string, d, window gameday.Duration, what string) {
 	if d > window {
-		c.value(path, problem{code: codeTime, text: fmt.Sprintf("%s is longer than %s, which is %s", d, what, window)})
+		c.impossible(path, "", "%s is longer than %s, which is %s", d, what, window)
+	}
+}
+
+// impossible reports times that do not fit together.
+func (c *checker) impossible(path, hint, format string, args ...any) {
+	if !c.timeless {
+		c.value(path, problem{code: codeTime, text: fmt.Sprintf(format, args...), hint: hint})
 	}
 }
 
@@ -204,7 +216,7 @@ func (c *checker) unique(path, what, name string, seen map[string]string) {
 		c.value(path, nameProblem(what, name))
 	case taken:
 		c.value(path, problem{code: codeDuplicate, text: fmt.Sprintf("a second %s is named %q", what, name),
-			hint: fmt.Sprintf("the first is in line %d", c.src.value(first).line)})
+			hint: fmt.Sprintf("the first is on line %d", c.src.value(first).line)})
 	default:
 		seen[name] = path
 	}

@@ -43,7 +43,7 @@ func (c *checker) checkWindow(path string, a Assertion) {
 		window, what = min(a.Until, window), "until"
 	}
 	if a.After > 0 && a.After >= window {
-		c.value(path+".after", problem{code: codeTime, text: fmt.Sprintf("nothing is left of %s, which is %s, after %s", what, window, a.After)})
+		c.impossible(path+".after", "", "nothing is left of %s, which is %s, after %s", what, window, a.After)
 		return
 	}
 	c.fits(path+".within", a.Within, window-a.After, "what is left of "+what)
@@ -58,7 +58,7 @@ func (c *checker) window(path string, a Assertion) (length gameday.Duration, wha
 		}
 		from, to := c.phases.Window(phase)
 		if from == to {
-			c.value(path+".during", problem{code: codeTime, text: fmt.Sprintf("the %s phase has no length", phase)})
+			c.impossible(path+".during", "", "the %s phase has no length", phase)
 			return 0, "", false
 		}
 		return to - from, "the " + string(phase) + " phase", true

@@ -47,8 +47,7 @@ func (c *checker) checkTimes(path string, f Fault) {
 	c.positive(path+".for", f.For)
 	c.positive(path+".within", f.Within)
 	if end := f.At + f.For; f.For > 0 && end > c.phases.Fault {
-		c.value(path+".for", problem{code: codeTime,
-			text: fmt.Sprintf("the fault ends %s into a fault phase of %s", end, c.phases.Fault), hint: "make phases.fault longer"})
+		c.impossible(path+".for", "make phases.fault longer", "the fault ends %s into a fault phase of %s", end, c.phases.Fault)
 	}
 	if f.Every == nil {
 		for _, field := range []struct {
@@ -82,7 +81,7 @@ func (c *checker) checkRepetition(path string, f Fault) {
 	until := f.until(c.phases.Fault)
 	c.fits(path+".until", until, c.phases.Fault, "the fault phase")
 	if f.At+f.For > until && f.Until != nil {
-		c.value(path+".until", problem{code: codeTime, text: fmt.Sprintf("the first fault ends at %s, after until", f.At+f.For)})
+		c.impossible(path+".until", "", "the first fault ends at %s, after until", f.At+f.For)
 	}
 	if f.For > 0 && (until-f.At)/f.minGap() >= stepsMax {
 		c.value(path+".every", problem{code: codeLimit, text: fmt.Sprintf("gaps of %s allow more than %d repetitions until %s", f.minGap(), stepsMax, until), hint: "make minGap longer"})
@@ -97,6 +96,9 @@ func (c *checker) checkTarget(path string, f Fault) {
 		if e != nil {
 			c.endpoint(path+name, *e)
 		}
+	}
+	if c.wrong[path+".kind"] {
+		return
 	}
 	kinds := kindsOf(c.Monkeys, f.Type)
 	kind := t.kind(kinds)
@@ -236,7 +238,7 @@ func (c *checker) checkMonkeyField(path, monkey string, field rawField, known []
 		return
 	}
 	if _, err := c.Monkeys.New(monkey, object([]rawField{field})); err != nil {
-		c.value(path, problem{code: codeMonkeyUse, text: monkeyError(err)})
+		c.value(path, problem{code: codeMonkeyUse, text: monkeyError(err), hint: durationHint(strings.Trim(string(field.json), `"`))})
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *checker) matchedBefore(path string, m Match, seen map[string]string) {
 	for _, key := range []string{m.Method + " " + m.Path, " " + m.Path} {
 		if first, taken := seen[key]; taken {
 			c.value(path+".path", problem{code: codeDuplicate, text: fmt.Sprintf("an earlier flow matches all of %s", m.Path),
-				hint: fmt.Sprintf("the first is in line %d", c.src.value(first+".path").line)})
+				hint: fmt.Sprintf("the first is on line %d", c.src.value(first+".path").line)})
 			return
 		}
 	}
@@ -52,13 +52,12 @@ func (c *checker) checkSLO(path string, slo SLO) {
 		c.expression(at, codeSLO, err)
 		return
 	}
-	if slo.After > 0 {
-		c.fits(path+".after", slo.After+1, c.phases.Fault, "the fault phase less a moment to judge")
+	if slo.After > 0 && slo.After >= c.phases.Fault {
+		c.impossible(path+".after", "", "nothing is left of the fault phase, which is %s, after %s", c.phases.Fault, slo.After)
 	}
 	if objective.Metric == "recovery" {
 		if limit := seconds(objective.Limit); limit > c.phases.Recovery {
-			c.value(at, problem{code: codeTime, text: fmt.Sprintf("recovery within %s cannot be seen in a recovery phase of %s", limit, c.phases.Recovery),
-				hint: "make phases.recovery longer"})
+			c.impossible(at, "make phases.recovery longer", "recovery within %s cannot be seen in a recovery phase of %s", limit, c.phases.Recovery)
 		}
 		if len(slo.During) > 0 {
 			c.value(path+".during", problem{code: codeConflict, text: "recovery is judged after the last heal only"})
@@ -67,8 +66,7 @@ func (c *checker) checkSLO(path string, slo SLO) {
 	}
 	for i, phase := range slo.During {
 		if from, to := c.phases.Window(phase); from == to && isPhase(phase) {
-			during := fmt.Sprintf("%s.during[%d]", path, i)
-			c.value(during, problem{code: codeTime, text: fmt.Sprintf("the %s phase has no length", phase)})
+			c.impossible(fmt.Sprintf("%s.during[%d]", path, i), "", "the %s phase has no length", phase)
 		}
 	}
 }

@@ -113,13 +113,13 @@ func (d *decoder) fields(n *yaml.Node, path string, known []string) map[string]*
 		key, at := n.Content[i], join(path, n.Content[i].Value)
 		switch {
 		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge":
-			d.add(d.src.span(key), path, problem{code: codeYAML, text: "merge keys and complex keys are not supported", hint: "write the fields out"})
+			d.node(key, path, problem{code: codeYAML, text: "merge keys and complex keys are not supported", hint: "write the fields out"})
 			continue
 		case fields[key.Value] != nil:
-			d.add(d.src.span(key), at, problem{code: codeTwice, text: fmt.Sprintf("field %q is given twice", key.Value)})
+			d.node(key, at, problem{code: codeTwice, text: fmt.Sprintf("field %q is given twice", key.Value)})
 			continue
 		case known != nil && !slices.Contains(known, key.Value):
-			d.add(d.src.span(key), at, problem{code: codeField, text: fmt.Sprintf("unknown field %q", key.Value), hint: suggest(key.Value, known)})
+			d.node(key, at, problem{code: codeField, text: fmt.Sprintf("unknown field %q", key.Value), hint: suggest(key.Value, known)})
 			continue
 		}
 		d.src.keys[at] = key
@@ -143,7 +143,11 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, r rules, path string) {
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, r rules, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.wrongType("a list", n, path)
+		what := problem{code: codeType, text: "want a list, got " + kindOf(n)}
+		if n.Kind == yaml.ScalarNode {
+			what.hint = fmt.Sprintf("did you mean [%q]?", n.Value)
+		}
+		d.value(path, what)
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -119,15 +120,19 @@ func (d *description) fault(steps []gameday.Step) {
 	if n := len(steps); n > 1 {
 		when = fmt.Sprintf("%d times from %s to %s, for %s each", n, first.At, steps[n-1].At+first.For, first.For)
 	}
-	fields := ""
-	if len(first.Config) > 0 && string(first.Config) != "{}" {
-		fields = " " + string(first.Config)
-	}
-	d.row("⚡ "+first.Group, "%s%s", first.Monkey, fields)
+	d.row("⚡ "+first.Group, "%s", dots(first.Monkey, configText(first.Config)))
 	d.detail("when", when)
 	d.detail("target", first.Selector.String())
+	unresolved := 0
 	for _, s := range steps {
+		if _, ok := d.resolved[s.Name]; !ok {
+			unresolved++
+			continue
+		}
 		d.step(s, len(steps) > 1)
+	}
+	if unresolved > 0 {
+		d.detail("→", fmt.Sprintf("targets of %s: chosen by seed when its time comes", count(unresolved, "step")))
 	}
 	seen := fmt.Sprintf("the monkey measures it within %s, and its end within %s again", first.Within, first.Within)
 	if first.Proof != nil {
@@ -136,12 +141,22 @@ func (d *description) fault(steps []gameday.Step) {
 	d.detail("proof", seen)
 }
 
+// configText writes a monkey's fields: "delay=2s jitter=50ms".
+func configText(config json.RawMessage) string {
+	var fields map[string]any
+	if err := json.Unmarshal(config, &fields); err != nil {
+		return string(config)
+	}
+	pairs := make([]string, 0, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%v", name, fields[name]))
+	}
+	return strings.Join(pairs, " ")
+}
+
 // step writes what one step would act on.
 func (d *description) step(s gameday.Step, named bool) {
-	r, ok := d.resolved[s.Name]
-	if !ok {
-		return
-	}
+	r := d.resolved[s.Name]
 	who := ""
 	if named {
 		who = s.Name + ": "
@@ -199,11 +214,6 @@ func (d *description) blind() {
 	}
 	if len(p.Aborts) == 0 && len(p.Steps) > 0 {
 		d.row("!", "no stop condition: only the plan's end or Ctrl-C ends a bad run")
-	}
-	for _, s := range p.Steps {
-		if _, ok := d.resolved[s.Name]; !ok && len(d.resolved) > 0 {
-			d.row("!", "targets of %s were not resolved", s.Name)
-		}
 	}
 }
 

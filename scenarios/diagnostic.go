@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // Diagnostic is one problem of a scenario file.
@@ -25,6 +27,9 @@ type Diagnostics []Diagnostic
 
 // diagnosticsMax is how many problems are kept: a file with more is better read from its top.
 const diagnosticsMax = 100
+
+// foundMax is how many are looked for, in whatever order they are found.
+const foundMax = 1000
 
 // Error returns one line for each problem: "file:line:col: path: problem".
 func (d Diagnostics) Error() string {
@@ -71,7 +76,7 @@ func (d Diagnostic) String() string {
 	excerpt, indent := clip(d.Excerpt, d.Col)
 	var b strings.Builder
 	fmt.Fprintf(&b, "error[%s]: %s\n", d.Code, d.Problem)
-	fmt.Fprintf(&b, "%s--> %s:%d:%d: %s\n", gutter, d.File, d.Line, d.Col, d.Path)
+	fmt.Fprintf(&b, "%s--> %s:%d:%d%s\n", gutter, d.File, d.Line, d.Col, prefixed(": ", d.Path))
 	fmt.Fprintf(&b, "%s |\n%s | %s\n", gutter, number, excerpt)
 	caret := strings.Repeat("^", max(1, min(d.Width, excerptMax-indent)))
 	fmt.Fprintf(&b, "%s | %s\n", gutter, strings.TrimRight(strings.Repeat(" ", indent)+caret+" "+d.Hint, " "))
@@ -98,27 +103,57 @@ func clip(line string, col int) (text string, indent int) {
 	return string(runes[from : from+excerptMax]), indent - from
 }
 
-// problems collects what is wrong with one file.
+// problems collects what is wrong with one file. A value that is wrong already is not judged further: what is
+// said first is the cause.
 type problems struct {
 	src   *source
 	found Diagnostics
+	wrong map[string]bool // by path
+}
+
+// silence takes the value at path for wrong, because of a problem that is reported elsewhere.
+func (p *problems) silence(path string) {
+	if p.wrong == nil {
+		p.wrong = map[string]bool{}
+	}
+	p.wrong[path] = true
 }
 
 // problem is what is wrong at some place.
 type problem struct{ code, text, hint string }
 
 // value reports a problem with the value at path.
-func (p *problems) value(path string, what problem) { p.add(p.src.value(path), path, what) }
+func (p *problems) value(path string, what problem) {
+	if len(p.found) < foundMax && (path == "" || !p.wrong[path]) {
+		p.add(p.src.value(path), path, what)
+	}
+}
 
 // key reports a problem with the field's name at path.
-func (p *problems) key(path string, what problem) { p.add(p.src.key(path), path, what) }
+func (p *problems) key(path string, what problem) {
+	if len(p.found) < foundMax {
+		p.add(p.src.key(path), path, what)
+	}
+}
+
+// node reports a problem with a node that is not noted as the value of a path.
+func (p *problems) node(n *yaml.Node, path string, what problem) {
+	if len(p.found) < foundMax {
+		p.add(p.src.span(n), path, what)
+	}
+}
 
 // inside reports a problem with a part of the scalar at path.
 func (p *problems) inside(path string, offset, width int, what problem) {
-	p.add(p.src.inside(path, offset, width), path, what)
+	if len(p.found) < foundMax && !p.wrong[path] {
+		p.add(p.src.inside(path, offset, width), path, what)
+	}
 }
 
 func (p *problems) add(at span, path string, what problem) {
+	if what.code != codeMissing { // what holds nothing wrong but lacks a field is still judged
+		p.silence(path)
+	}
 	p.found = append(p.found, Diagnostic{
 		Code: what.code, File: p.src.file, Line: at.line, Col: at.col, Width: at.width,
 		Path: path, Problem: what.text, Hint: what.hint, Excerpt: p.src.lines[at.line-1],

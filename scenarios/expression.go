@@ -134,7 +134,11 @@ func (t token) ratio(number string) (float64, error) {
 	value, err := parseNumber(strings.TrimSuffix(t.text, "%"))
 	switch {
 	case err != nil || !strings.HasSuffix(t.text, "%"):
-		return 0, t.wrong(meant(number, "%"), "limit %q is no share such as 1%%", t.text)
+		hint := meant(number, "%")
+		if err == nil && value > 0 && value < 1 {
+			hint = fmt.Sprintf("did you mean %.4g%%?", value*100)
+		}
+		return 0, t.wrong(hint, "limit %q is no share such as 1%%", t.text)
 	case value < 0 || value > 100:
 		return 0, t.wrong("", "limit %q is not between 0%% and 100%%", t.text)
 	}

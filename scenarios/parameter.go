@@ -45,7 +45,7 @@ func resolve(declared map[string]Parameter, set map[string]string, p *problems) 
 		if !isName(name) {
 			p.key(path, nameProblem("parameter", name))
 		}
-		ps.values[name] = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"} // so that its uses are no further problem
+		ps.values[name] = nil // its uses are no further problem
 		param := declared[name]
 		given, isSet := set[name]
 		switch {
@@ -54,16 +54,18 @@ func resolve(declared map[string]Parameter, set map[string]string, p *problems) 
 		case isSet:
 			n, ok := typed(param.Type, given)
 			if !ok {
-				p.key(path, problem{code: codeValue, text: fmt.Sprintf("--set %s=%s is not a %s", name, given, param.Type)})
+				p.key(path, problem{code: codeValue, text: fmt.Sprintf("--set %s=%s: the value is no %s", name, given, param.Type)})
 				continue
 			}
 			ps.values[name] = n
 		case param.Default == nil:
 			p.key(path, problem{code: codeValue, text: fmt.Sprintf("parameter %q has no default and was not set", name), hint: "--set " + name + "=VALUE"})
+		case param.Default.tag == "":
+			continue // reported as no single value
 		default:
 			n, ok := typed(param.Type, param.Default.Text)
 			if !ok || !slices.Contains(parameterTypes[param.Type], param.Default.tag) {
-				p.value(path+".default", problem{code: codeValue, text: fmt.Sprintf("%q is not a %s", param.Default.Text, param.Type)})
+				p.value(path+".default", problem{code: codeValue, text: fmt.Sprintf("%q is no %s", param.Default.Text, param.Type)})
 				continue
 			}
 			ps.values[name] = n
@@ -130,6 +132,7 @@ func (ps *parameters) replace(n *yaml.Node, path string) {
 		}
 		value := ps.lookup(ref, n, path)
 		if value == nil {
+			ps.silence(path)
 			return ref
 		}
 		if ref == written {
@@ -142,9 +145,9 @@ func (ps *parameters) replace(n *yaml.Node, path string) {
 func (ps *parameters) lookup(ref string, n *yaml.Node, path string) *yaml.Node {
 	name := ref[2 : len(ref)-1]
 	if value, ok := ps.values[name]; ok {
-		return value
+		return value // nil when the parameter itself is wrong
 	}
 	known := slices.Sorted(maps.Keys(ps.values))
-	ps.add(ps.src.span(n), path, problem{code: codeParameter, text: fmt.Sprintf("unknown parameter %q", name), hint: suggest(name, known)})
+	ps.node(n, path, problem{code: codeParameter, text: fmt.Sprintf("unknown parameter %q", name), hint: suggest(name, known)})
 	return nil
 }

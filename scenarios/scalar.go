@@ -80,7 +80,7 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, r rules, path string) {
 		return
 	}
 	what := problem{code: codeType, text: "want a number, got " + kindOf(n)}
-	if bare := strings.TrimRight(n.Value, "%x×"); bare != n.Value {
+	if bare := strings.TrimRight(n.Value, "%x×"); bare != n.Value && bareNumber.MatchString(bare) {
 		what = problem{code: codeType, text: fmt.Sprintf("want a number, got %q", n.Value), hint: fmt.Sprintf("did you mean %s?", bare)}
 	}
 	d.value(path, what)

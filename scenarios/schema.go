@@ -154,6 +154,9 @@ func (d descriptions) of(t reflect.Type, field string) string {
 	if text := d[t.Name()+"."+field]; text != "" {
 		return text
 	}
+	if t.Kind() != reflect.Struct {
+		return ""
+	}
 	f, ok := t.FieldByName(field)
 	if !ok {
 		return ""
