@@ -1,0 +1,142 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// loadSlack is how much earlier than planned a load may return without having stopped early.
+const loadSlack = time.Second
+
+// ledgerLimit bounds the reading of what the system kept.
+const ledgerLimit = 30 * time.Second
+
+// walk goes through the phases. It returns when the last has ended or the run is stopped, and every fault is
+// healed or given up.
+func (e *engine) walk(ctx context.Context) {
+	phases := e.Plan.Phases
+	if !sleepUntil(ctx, e.start) {
+		return
+	}
+	e.enter(gameday.Warmup)
+	for _, phase := range []gameday.Phase{gameday.Baseline, gameday.During} {
+		from, _ := phases.Window(phase)
+		if !sleepUntil(ctx, e.at(from)) {
+			return
+		}
+		if phase == gameday.During && !e.steady(ctx) {
+			return
+		}
+		e.enter(phase)
+	}
+	e.inject(ctx)
+	from, _ := phases.Window(gameday.Recovery)
+	if !sleepUntil(ctx, e.at(from)) {
+		return
+	}
+	e.enter(gameday.Recovery)
+	sleepUntil(ctx, e.at(phases.Total()))
+}
+
+func (e *engine) at(offset gameday.Duration) time.Time { return e.start.Add(offset.Std()) }
+
+func (e *engine) enter(phase gameday.Phase) {
+	e.record.tell(gameday.Event{Kind: gameday.EventPhase, Phase: phase})
+}
+
+// steady is the gate before the first fault. A system that is not steady is left alone: what a fault does to it
+// could not be told from what it had already.
+func (e *engine) steady(ctx context.Context) bool {
+	if e.Steady == nil || len(e.Plan.Steps) == 0 {
+		return true
+	}
+	outcome, why := e.Steady(ctx, e.soFar())
+	if ctx.Err() != nil {
+		return false
+	}
+	e.record.tell(gameday.Event{Kind: gameday.EventSteady, Outcome: outcome, Text: why})
+	if outcome == gameday.Pass {
+		return true
+	}
+	e.stop(fmt.Errorf("not steady before the first fault: %s", why))
+	return false
+}
+
+// inject runs every step in its time, and returns when all are over and healed.
+func (e *engine) inject(ctx context.Context) {
+	var steps sync.WaitGroup
+	for _, step := range e.Plan.Steps {
+		steps.Go(func() { e.step(ctx, step) })
+	}
+	steps.Wait()
+}
+
+// offer runs the load.
+func (e *engine) offer(ctx context.Context) {
+	if e.Load == nil {
+		return
+	}
+	traffic, err := e.Load.Run(ctx, e.start, e.keepSlice)
+	stopped := ctx.Err() != nil
+	if early := time.Until(e.at(e.Plan.Phases.Total())); err == nil && !stopped && early > loadSlack {
+		ended := gameday.Duration(time.Since(e.start).Round(time.Second))
+		problem := fmt.Sprintf("traffic stopped early, at %s of %s", ended, e.Plan.Phases.Total())
+		traffic.Fidelity.Problems = append(traffic.Fidelity.Problems, problem)
+		e.doubt("%s", problem)
+	}
+	e.mu.Lock()
+	if len(traffic.Slices) == 0 {
+		traffic.Slices = slices.Clone(e.slices)
+	}
+	e.traffic = traffic
+	e.mu.Unlock()
+	if err != nil && !stopped {
+		e.fail(fmt.Errorf("offer load: %w", err))
+	}
+}
+
+func (e *engine) keepSlice(s gameday.Slice) {
+	e.mu.Lock()
+	e.slices = append(e.slices, s)
+	e.mu.Unlock()
+	if e.Slices == nil {
+		return
+	}
+	if err := e.Slices(s); err != nil {
+		e.fail(fmt.Errorf("keep traffic: %w", err))
+	}
+}
+
+// balance reads the ledger of a run that came to its planned end.
+func (e *engine) balance(ctx context.Context, complete bool) *gameday.Ledger {
+	if e.Ledger == nil || e.Plan.Ledger == nil {
+		return nil
+	}
+	if !complete {
+		return &gameday.Ledger{Acked: len(e.traffic.Acks), Unread: "the run was stopped before its end"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerLimit)
+	defer cancel()
+	ledger, err := e.Ledger(ctx, e.traffic.Acks)
+	if err != nil {
+		ledger = gameday.Ledger{Acked: len(e.traffic.Acks), Unread: err.Error()}
+	}
+	return &ledger
+}
+
+// soFar is the run as it stands.
+func (e *engine) soFar() gameday.Run {
+	events, _ := e.record.so()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	run := gameday.Run{Meta: e.Meta, Plan: e.Plan, Events: events, Traffic: e.traffic, Metrics: e.Metrics}
+	if len(run.Traffic.Slices) == 0 {
+		run.Traffic.Slices = slices.Clone(e.slices)
+	}
+	return run
+}
