@@ -215,8 +215,10 @@ func (c *checker) unique(path, what, name string, seen map[string]string) {
 	case !isName(name):
 		c.value(path, nameProblem(what, name))
 	case taken:
-		c.value(path, problem{code: codeDuplicate, text: fmt.Sprintf("a second %s is named %q", what, name),
-			hint: fmt.Sprintf("the first is on line %d", c.src.value(first).line)})
+		c.value(path, problem{
+			code: codeDuplicate, text: fmt.Sprintf("a second %s is named %q", what, name),
+			hint: fmt.Sprintf("the first is on line %d", c.src.value(first).line),
+		})
 	default:
 		seen[name] = path
 	}

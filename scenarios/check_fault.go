@@ -106,6 +106,10 @@ func (c *checker) checkTarget(path string, f Fault) {
 	c.checkMode(path, t, kind)
 }
 
+// clientService is the caller of the links from the load generator into the topology, which declares no such
+// service.
+const clientService = "client"
+
 // endpoint checks both names of one side of a link, which may stand in one string.
 func (c *checker) endpoint(path string, e Endpoint) {
 	at := func(field string) string {
@@ -114,7 +118,9 @@ func (c *checker) endpoint(path string, e Endpoint) {
 		}
 		return path
 	}
-	c.service(at("service"), e.Service)
+	if e.Service != clientService {
+		c.service(at("service"), e.Service)
+	}
 	c.zone(at("zone"), e.Zone)
 }
 
@@ -239,6 +245,10 @@ func (c *checker) checkMonkeyField(path, monkey string, field rawField, known []
 	}
 	if _, err := c.Monkeys.New(monkey, object([]rawField{field})); err != nil {
 		c.value(path, problem{code: codeMonkeyUse, text: monkeyError(err), hint: durationHint(strings.Trim(string(field.json), `"`))})
+	}
+	var flow string
+	if field.name == "flow" && json.Unmarshal(field.json, &flow) == nil {
+		c.flow(path, flow) // whatever the monkey, this names a flow of the scenario
 	}
 }
 

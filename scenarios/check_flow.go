@@ -34,8 +34,10 @@ func (c *checker) checkFlows() {
 func (c *checker) matchedBefore(path string, m Match, seen map[string]string) {
 	for _, key := range []string{m.Method + " " + m.Path, " " + m.Path} {
 		if first, taken := seen[key]; taken {
-			c.value(path+".path", problem{code: codeDuplicate, text: fmt.Sprintf("an earlier flow matches all of %s", m.Path),
-				hint: fmt.Sprintf("the first is on line %d", c.src.value(first+".path").line)})
+			c.value(path+".path", problem{
+				code: codeDuplicate, text: fmt.Sprintf("an earlier flow matches all of %s", m.Path),
+				hint: fmt.Sprintf("the first is on line %d", c.src.value(first+".path").line),
+			})
 			return
 		}
 	}

@@ -196,8 +196,8 @@ func fieldName(f reflect.StructField) string {
 // fieldNames lists the fields that a mapping for t may have.
 func fieldNames(t reflect.Type) []string {
 	names := []string{}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && fieldName(f) != "-" {
+	for f := range t.Fields() {
+		if f.IsExported() && fieldName(f) != "-" {
 			names = append(names, fieldName(f))
 		}
 	}

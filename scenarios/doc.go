@@ -31,7 +31,8 @@ type Checks struct {
 	// caret there.
 	PromQL func(expr string) error
 
-	// Monkeys names the types of faults, and decodes their fields.
+	// Monkeys names the types of faults, and decodes their fields. A monkey with a method Kinds() []gameday.Kind
+	// says what it acts on, the usual kind first; one with Validate() error says what is wrong with its fields.
 	Monkeys gameday.Catalog
 
 	// Topology returns the names in the topology file at path, which is already resolved against the

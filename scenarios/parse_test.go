@@ -37,6 +37,7 @@ type slow struct {
 	Delay   gameday.Duration `json:"delay"`
 	Jitter  gameday.Duration `json:"jitter,omitempty"`
 	Percent float64          `json:"percent,omitempty"`
+	Flow    string           `json:"flow,omitempty"`
 }
 
 func (s *slow) Validate() error {

@@ -23,35 +23,35 @@ type Metadata struct {
 	// Name of the scenario: a letter, then letters, digits, - and _.
 	Name string `json:"name" jsonschema:"required"`
 	// Title for people, one line.
-	Title string `json:"title,omitempty"`
+	Title string `json:"title"`
 	// Owner to ask about a finding.
-	Owner string `json:"owner,omitempty"`
+	Owner string `json:"owner"`
 	// Labels to find scenarios by.
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels map[string]string `json:"labels"`
 	// Links for people, such as a runbook: name to URL.
-	Links map[string]string `json:"links,omitempty"`
+	Links map[string]string `json:"links"`
 }
 
 // Spec is the experiment.
 type Spec struct {
 	// What is believed to hold, in a sentence or two.
-	Hypothesis string `json:"hypothesis,omitempty"`
+	Hypothesis string `json:"hypothesis"`
 	// Values that a run can choose with --set, used as ${name}.
-	Parameters  map[string]Parameter `json:"parameters,omitempty"`
+	Parameters  map[string]Parameter `json:"parameters"`
 	Environment Environment          `json:"environment" jsonschema:"required"`
-	Metrics     Metrics              `json:"metrics,omitempty"`
+	Metrics     Metrics              `json:"metrics"`
 	// Kinds of requests that matter as a whole. The first match counts.
 	Flows   []Flow  `json:"flows" jsonschema:"required"`
 	Traffic Traffic `json:"traffic" jsonschema:"required"`
-	Phases  Phases  `json:"phases,omitempty"`
+	Phases  Phases  `json:"phases"`
 	// Trouble, in any order.
-	Faults []Fault `json:"faults,omitempty"`
+	Faults []Fault `json:"faults"`
 	// Expectations on metrics.
-	Assertions []Assertion `json:"assertions,omitempty"`
-	Ledger     *Ledger     `json:"ledger,omitempty"`
+	Assertions []Assertion `json:"assertions"`
+	Ledger     *Ledger     `json:"ledger"`
 	// Stop conditions: once one holds, everything is healed and the run ends.
-	Abort   []Abort `json:"abort,omitempty"`
-	Outputs Outputs `json:"outputs,omitempty"`
+	Abort   []Abort `json:"abort"`
+	Outputs Outputs `json:"outputs"`
 }
 
 // Parameter is a value that a run can choose.
@@ -59,46 +59,46 @@ type Parameter struct {
 	// Type of the value.
 	Type string `json:"type" jsonschema:"required,enum=string,enum=number,enum=integer,enum=boolean,enum=duration"`
 	// Value when a run chooses none. Without it, every run must choose.
-	Default *Scalar `json:"default,omitempty"`
+	Default *Scalar `json:"default"`
 	// What it is for.
-	Description string `json:"description,omitempty"`
+	Description string `json:"description"`
 }
 
 // Environment says what is put to the test, and what may never be.
 type Environment struct {
 	// What runs the system under test.
-	Platform string `json:"platform,omitempty" jsonschema:"enum=local,default=local"`
+	Platform string `json:"platform" jsonschema:"enum=local,default=local"`
 	// Path of the topology file, relative to this file.
 	Topology string `json:"topology" jsonschema:"required"`
 	// Copies per service, instead of the topology's.
-	Replicas map[string]int `json:"replicas,omitempty"`
+	Replicas map[string]int `json:"replicas"`
 	// Time for the whole topology to become healthy.
-	ReadyWithin gameday.Duration `json:"readyWithin,omitempty" jsonschema:"default=30s"`
-	Guard       Guard            `json:"guard,omitempty"`
+	ReadyWithin gameday.Duration `json:"readyWithin" jsonschema:"default=30s"`
+	Guard       Guard            `json:"guard"`
 }
 
 // Guard limits what faults may touch.
 type Guard struct {
 	// Labels that every target must carry. {gameday: allowed} when absent.
-	RequireLabels map[string]string `json:"requireLabels,omitempty"`
+	RequireLabels map[string]string `json:"requireLabels"`
 	// Patterns of target names that are never touched, such as prod-*.
-	Deny []string `json:"deny,omitempty"`
+	Deny []string `json:"deny"`
 }
 
 // Metrics says where series come from.
 type Metrics struct {
 	// Time between scrapes, 100ms to 30s.
-	Interval gameday.Duration `json:"interval,omitempty" jsonschema:"default=1s"`
+	Interval gameday.Duration `json:"interval" jsonschema:"default=1s"`
 	// More targets to scrape than the platform's own: a URL, or host:port for its /metrics.
-	Targets    []string   `json:"targets,omitempty"`
-	Prometheus Prometheus `json:"prometheus,omitempty"`
+	Targets    []string   `json:"targets"`
+	Prometheus Prometheus `json:"prometheus"`
 }
 
 // Prometheus chooses what answers PromQL: the embedded engine, or a remote server.
 type Prometheus struct {
 	// Scrape and answer inside gameday. This is the default.
-	Embedded bool    `json:"embedded,omitempty"`
-	Remote   *Remote `json:"remote,omitempty"`
+	Embedded bool    `json:"embedded"`
+	Remote   *Remote `json:"remote"`
 }
 
 // Remote is a Prometheus that is asked instead of the embedded engine.
@@ -113,15 +113,15 @@ type Flow struct {
 	Name  string `json:"name" jsonschema:"required"`
 	Match Match  `json:"match" jsonschema:"required"`
 	// Rank of the flow for the system under test.
-	Criticality gameday.Criticality `json:"criticality,omitempty" jsonschema:"enum=core,enum=degradable,enum=sheddable,default=core"`
+	Criticality gameday.Criticality `json:"criticality" jsonschema:"enum=core,enum=degradable,enum=sheddable,default=core"`
 	// Promises about the flow, such as "p99 <= 300ms".
-	SLO []SLO `json:"slo,omitempty"`
+	SLO []SLO `json:"slo"`
 }
 
 // Match chooses requests.
 type Match struct {
 	// HTTP method. Any when absent.
-	Method string `json:"method,omitempty" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
+	Method string `json:"method" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
 	// Path without the query: * stands for one segment, ** at the end for any rest.
 	Path string `json:"path" jsonschema:"required"`
 }
@@ -131,11 +131,11 @@ type SLO struct {
 	// METRIC OP LIMIT, such as "p99 <= 300ms", "success_rate >= 99.9%", "rate >= 50/s" or "recovery <= 60s".
 	Expr string `json:"expr" jsonschema:"required"`
 	// Phases in which it must hold. All but the warm-up when absent.
-	During PhaseList `json:"during,omitempty" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
+	During PhaseList `json:"during" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
 	// First part of the fault phase that is not judged: detection takes time.
-	After gameday.Duration `json:"after,omitempty"`
+	After gameday.Duration `json:"after"`
 	// What a miss means.
-	Severity gameday.Severity `json:"severity,omitempty" jsonschema:"enum=fail,enum=warn,default=fail"`
+	Severity gameday.Severity `json:"severity" jsonschema:"enum=fail,enum=warn,default=fail"`
 }
 
 // PhaseList is one phase, or a list of them.
@@ -153,46 +153,46 @@ type Replay struct {
 	// Entry of the topology, or a URL.
 	To string `json:"to" jsonschema:"required"`
 	// 2 replays twice as fast.
-	Speed float64 `json:"speed,omitempty" jsonschema:"default=1,minimum=0.001,maximum=1000"`
+	Speed float64 `json:"speed" jsonschema:"default=1,minimum=0.001,maximum=1000"`
 	// Copies of each session, each with an identity of its own. Fractions thin out.
-	Amplify float64 `json:"amplify,omitempty" jsonschema:"default=1,minimum=0.001,maximum=1000"`
+	Amplify float64 `json:"amplify" jsonschema:"default=1,minimum=0.001,maximum=1000"`
 	// Start again at the end of the tape, with new identities.
-	Loop bool `json:"loop,omitempty"`
+	Loop bool `json:"loop"`
 	// Offset into the tape.
-	Start gameday.Duration `json:"start,omitempty"`
+	Start gameday.Duration `json:"start"`
 	// Limit per request, from its due time.
-	Timeout gameday.Duration `json:"timeout,omitempty" jsonschema:"default=5s"`
+	Timeout gameday.Duration `json:"timeout" jsonschema:"default=5s"`
 	// What a request does when its session is still waiting for the one before.
-	Busy  string `json:"busy,omitempty" jsonschema:"enum=wait,enum=spill,enum=drop,default=wait"`
-	Habit Habit  `json:"habit,omitempty"`
+	Busy  string `json:"busy" jsonschema:"enum=wait,enum=spill,enum=drop,default=wait"`
+	Habit Habit  `json:"habit"`
 	// Methods with effects that may be sent. Others are skipped, and counted.
-	Unsafe []string `json:"unsafe,omitempty" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
+	Unsafe []string `json:"unsafe" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
 	// Fields of request bodies that name a user, such as $.user: each copy of a session gets a name of its own.
-	Identity []string `json:"identity,omitempty"`
+	Identity []string `json:"identity"`
 	// Fields that are set anew, such as staging passwords in place of redacted ones.
-	Rewrite []Rewrite `json:"rewrite,omitempty"`
+	Rewrite []Rewrite `json:"rewrite"`
 	// Lateness of sending (99th percentile) beyond which the run is inconclusive.
-	MaxLateness gameday.Duration `json:"maxLateness,omitempty" jsonschema:"default=100ms"`
+	MaxLateness gameday.Duration `json:"maxLateness" jsonschema:"default=100ms"`
 }
 
 // Habit is what users do when they see a failure.
 type Habit struct {
 	// How often they press again.
-	Retries int `json:"retries,omitempty" jsonschema:"minimum=0,maximum=10"`
+	Retries int `json:"retries" jsonschema:"minimum=0,maximum=10"`
 	// Time between two presses.
-	Gap gameday.Duration `json:"gap,omitempty" jsonschema:"default=2s"`
+	Gap gameday.Duration `json:"gap" jsonschema:"default=2s"`
 }
 
 // Rewrite sets one field of the requests that match. Exactly one of json and header is given.
 type Rewrite struct {
 	// HTTP method. Any when absent.
-	Method string `json:"method,omitempty" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
+	Method string `json:"method" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
 	// Path pattern as in flows. Any when absent.
-	Path string `json:"path,omitempty"`
+	Path string `json:"path"`
 	// Field of the body, such as $.password.
-	JSON string `json:"json,omitempty"`
+	JSON string `json:"json"`
 	// Name of a header.
-	Header string `json:"header,omitempty"`
+	Header string `json:"header"`
 	// New value. ${$.user} stands for another field of the same body.
 	Value string `json:"value" jsonschema:"required"`
 }
@@ -200,13 +200,13 @@ type Rewrite struct {
 // Phases are the lengths of the stretches of a run. Traffic flows through all of them.
 type Phases struct {
 	// Caches and pools fill; nothing is judged.
-	Warmup gameday.Duration `json:"warmup,omitempty" jsonschema:"default=5s"`
+	Warmup gameday.Duration `json:"warmup" jsonschema:"default=5s"`
 	// The steady state before any fault.
-	Baseline gameday.Duration `json:"baseline,omitempty" jsonschema:"default=10s"`
+	Baseline gameday.Duration `json:"baseline" jsonschema:"default=10s"`
 	// Faults happen here. Long enough for all of them when absent, rounded up to a second.
-	Fault *gameday.Duration `json:"fault,omitempty"`
+	Fault *gameday.Duration `json:"fault"`
 	// The return to normal. When absent 15s, or 10s more than the longest recovery objective.
-	Recovery *gameday.Duration `json:"recovery,omitempty"`
+	Recovery *gameday.Duration `json:"recovery"`
 }
 
 // Fault is trouble of one kind, once or again and again.
@@ -215,60 +215,60 @@ type Fault struct {
 	Name string `json:"name" jsonschema:"required"`
 	// Monkey that brings it about.
 	Type   string `json:"type" jsonschema:"required"`
-	Target Target `json:"target,omitempty"`
+	Target Target `json:"target"`
 	// The monkey's own fields.
-	With *Raw `json:"with,omitempty"`
+	With *Raw `json:"with"`
 	// Start, counted from the start of the fault phase.
-	At gameday.Duration `json:"at,omitempty"`
+	At gameday.Duration `json:"at"`
 	// How long it lasts.
 	For gameday.Duration `json:"for" jsonschema:"required"`
 	// Mean time between repetitions. The gaps are random by seed; the first fault is at its start.
-	Every *gameday.Duration `json:"every,omitempty"`
+	Every *gameday.Duration `json:"every"`
 	// Shortest time between two starts. As long as the fault lasts when absent, but not more than every.
-	MinGap *gameday.Duration `json:"minGap,omitempty"`
+	MinGap *gameday.Duration `json:"minGap"`
 	// When the last repetition has ended, counted as at is. The end of the fault phase when absent.
-	Until *gameday.Duration `json:"until,omitempty"`
-	Proof *Proof            `json:"proof,omitempty"`
+	Until *gameday.Duration `json:"until"`
+	Proof *Proof            `json:"proof"`
 	// Time for the effect to be seen, and again for the heal.
-	Within gameday.Duration `json:"within,omitempty" jsonschema:"default=10s"`
+	Within gameday.Duration `json:"within" jsonschema:"default=10s"`
 }
 
 // Target chooses what a fault acts on. All fields given must match.
 type Target struct {
 	// Kind of target. When absent it follows from the monkey, or from the other fields.
-	Kind gameday.Kind `json:"kind,omitempty" jsonschema:"enum=instance,enum=link,enum=zone,enum=service,enum=traffic"`
+	Kind gameday.Kind `json:"kind" jsonschema:"enum=instance,enum=link,enum=zone,enum=service,enum=traffic"`
 	// Service of the target.
-	Service string `json:"service,omitempty"`
+	Service string `json:"service"`
 	// Zone of the target.
-	Zone string `json:"zone,omitempty"`
+	Zone string `json:"zone"`
 	// Name of one instance.
-	Instance string `json:"instance,omitempty"`
+	Instance string `json:"instance"`
 	// Labels of the target.
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels map[string]string `json:"labels"`
 	// Callers of a link: "order", "order@z3", "@z3", or {service, zone}.
-	From *Endpoint `json:"from,omitempty"`
+	From *Endpoint `json:"from"`
 	// Callees of a link.
-	To *Endpoint `json:"to,omitempty"`
+	To *Endpoint `json:"to"`
 	// How many of the matches. One for instances when absent, else all.
-	Mode gameday.Mode `json:"mode,omitempty" jsonschema:"enum=all,enum=one,enum=count,enum=percent"`
+	Mode gameday.Mode `json:"mode" jsonschema:"enum=all,enum=one,enum=count,enum=percent"`
 	// How many, for mode count.
-	Count *int `json:"count,omitempty" jsonschema:"minimum=1,maximum=10000"`
+	Count *int `json:"count" jsonschema:"minimum=1,maximum=10000"`
 	// Share of the healthy matches, for mode percent: at least one is taken.
-	Percent *float64 `json:"percent,omitempty" jsonschema:"minimum=0.01,maximum=100"`
+	Percent *float64 `json:"percent" jsonschema:"minimum=0.01,maximum=100"`
 	// Healthy matches that must be left alone.
-	MinHealthy int `json:"minHealthy,omitempty" jsonschema:"minimum=0,maximum=10000"`
+	MinHealthy int `json:"minHealthy" jsonschema:"minimum=0,maximum=10000"`
 	// What an empty selection means.
-	Empty string `json:"empty,omitempty" jsonschema:"enum=fail,enum=skip,default=fail"`
+	Empty string `json:"empty" jsonschema:"enum=fail,enum=skip,default=fail"`
 	// Matching instances that appear later come under the fault too.
-	Follow bool `json:"follow,omitempty"`
+	Follow bool `json:"follow"`
 }
 
 // Endpoint names one side of a link.
 type Endpoint struct {
 	// Service at this side. Any when absent.
-	Service string `json:"service,omitempty"`
+	Service string `json:"service"`
 	// Zone of this side. Any when absent.
-	Zone string `json:"zone,omitempty"`
+	Zone string `json:"zone"`
 }
 
 // Proof is a condition on metrics that must be seen while the fault lasts.
@@ -276,7 +276,7 @@ type Proof struct {
 	// Comparison that becomes true.
 	PromQL string `json:"promql" jsonschema:"required"`
 	// Time for that. 10s when absent, or as long as the fault lasts.
-	Within *gameday.Duration `json:"within,omitempty"`
+	Within *gameday.Duration `json:"within"`
 }
 
 // Assertion is an expectation on metrics over a window of the run.
@@ -286,21 +286,21 @@ type Assertion struct {
 	// Expression. Without expect it is a comparison, and holds when its answer is not empty.
 	PromQL string `json:"promql" jsonschema:"required"`
 	// What the value must be, such as "== 0" or ">= 1".
-	Expect string `json:"expect,omitempty"`
+	Expect string `json:"expect"`
 	// Phase that is the window. Always when neither this nor fault is given.
-	During gameday.Phase `json:"during,omitempty" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
+	During gameday.Phase `json:"during" jsonschema:"enum=baseline,enum=fault,enum=recovery,enum=always"`
 	// Fault whose time from injection to heal is the window.
-	Fault string `json:"fault,omitempty"`
+	Fault string `json:"fault"`
 	// Cut off at the start of the window.
-	After gameday.Duration `json:"after,omitempty"`
+	After gameday.Duration `json:"after"`
 	// End of the window, counted from its start. Its own end when absent.
-	Until gameday.Duration `json:"until,omitempty"`
+	Until gameday.Duration `json:"until"`
 	// It becomes true within this time and stays. Without it, it holds at every step of the window.
-	Within gameday.Duration `json:"within,omitempty"`
+	Within gameday.Duration `json:"within"`
 	// It holds at some step of the window.
-	Once bool `json:"once,omitempty"`
+	Once bool `json:"once"`
 	// What a miss means.
-	Severity gameday.Severity `json:"severity,omitempty" jsonschema:"enum=fail,enum=warn,default=fail"`
+	Severity gameday.Severity `json:"severity" jsonschema:"enum=fail,enum=warn,default=fail"`
 }
 
 // Ledger counts what was acknowledged to clients against what the system kept.
@@ -318,17 +318,17 @@ type Ledger struct {
 // Abort is a stop condition: when, or promql.
 type Abort struct {
 	// Condition on a flow, such as "flow.checkout.error_rate > 20% for 10s".
-	When string `json:"when,omitempty"`
+	When string `json:"when"`
 	// Condition on metrics, true when its answer is not empty.
-	PromQL string `json:"promql,omitempty"`
+	PromQL string `json:"promql"`
 	// How long promql must hold. 5s when absent.
-	For *gameday.Duration `json:"for,omitempty"`
+	For *gameday.Duration `json:"for"`
 }
 
 // Outputs are files written besides the run directory, relative to where gameday is called.
 type Outputs struct {
 	// HTML report.
-	Report string `json:"report,omitempty"`
+	Report string `json:"report"`
 	// JUnit XML.
-	JUnit string `json:"junit,omitempty"`
+	JUnit string `json:"junit"`
 }
