@@ -122,7 +122,7 @@ type Flow struct {
 type Match struct {
 	// HTTP method. Any when absent.
 	Method string `json:"method" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
-	// Path without the query: * stands for one segment, ** at the end for any rest.
+	// Path without the query: * stands for one segment or a part of one, ** at the end for any rest.
 	Path string `json:"path" jsonschema:"required"`
 }
 

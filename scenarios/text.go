@@ -36,8 +36,11 @@ func checkGlob(glob string) error {
 		switch {
 		case s == "**" && i < len(segments)-1:
 			return fmt.Errorf("path %q: ** stands only at the end", glob)
-		case s != "*" && s != "**" && strings.Contains(s, "*"):
-			return fmt.Errorf("path %q: * stands for one whole segment, as in /products/*", glob)
+		case s != "**" && strings.Contains(s, "**"):
+			return fmt.Errorf("path %q: ** stands alone, as in /products/**", glob)
+		}
+		if _, err := path.Match(s, ""); err != nil {
+			return fmt.Errorf("path %q: segment %q is no pattern: close its bracket", glob, s)
 		}
 	}
 	return nil
