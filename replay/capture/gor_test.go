@@ -1,0 +1,231 @@
+package capture_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
+)
+
+const monkeys = "\n🐵🙈🙉\n"
+
+// Two ids of one connection (first 16 digits), in the order of their last 8, and one of another.
+const (
+	connA1 = "e65c26cb7f00000100000001"
+	connA2 = "e65c26cb7f00000100000002"
+	connB  = "e65d26cb7f00000100000001"
+)
+
+func all(t testing.TB, s replay.Source) ([]*replay.Exchange, error) {
+	t.Helper()
+	var xs []*replay.Exchange
+	for {
+		x, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			return xs, nil
+		}
+		if err != nil {
+			return xs, err
+		}
+		xs = append(xs, x)
+	}
+}
+
+// importGor returns what a .gor text yields, the problems reported and the final error.
+func importGor(t testing.TB, text string) (xs []*replay.Exchange, problems []string, g *capture.Gor, err error) {
+	t.Helper()
+	g, err = capture.NewGor(strings.NewReader(text), "x.gor", capture.ImportOptions{
+		Problem: func(err error) { problems = append(problems, err.Error()) },
+	})
+	require.NoError(t, err)
+	xs, err = all(t, g)
+	return xs, problems, g, err
+}
+
+func TestGorPairsRequestsAndResponses(t *testing.T) {
+	text := "1 " + connA1 + " 1500000000000000000 250000\nPOST /cart?x=1 HTTP/1.1\r\nHost: shop\r\nX-b: 1\r\na: 2\r\nContent-Length: 3\r\n\r\nabc" + monkeys +
+		"1 " + connB + " 1500000000100000000 0\nGET / HTTP/1.1\r\nHost: shop\r\n\r\n" + monkeys +
+		"2 " + connA1 + " 1500000000004000000 1000000\nHTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n" + monkeys
+	xs, problems, g, err := importGor(t, text)
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.Len(t, xs, 2)
+	x := xs[0]
+	require.Equal(t, &replay.Exchange{
+		Session: "conn-e65c26cb7f000001", Conn: 0xe65c26cb7f000001,
+		Upload: 250 * time.Microsecond,
+		Method: "POST", Target: "/cart?x=1", Host: "shop", Proto: "HTTP/1.1",
+		Header: replay.Header{{Name: "X-b", Value: "1"}, {Name: "a", Value: "2"}, {Name: "Content-Length", Value: "3"}},
+		Body:   []byte("abc"), Size: 3,
+		Response: &replay.Response{
+			Status: 201, Header: replay.Header{{Name: "Transfer-Encoding", Value: "chunked"}}, Body: []byte("xyz"), Size: 3,
+			FirstByte: 4 * time.Millisecond, Duration: 5 * time.Millisecond,
+		},
+	}, x)
+	require.Equal(t, 100*time.Millisecond, xs[1].At)
+	require.Nil(t, xs[1].Response)
+	require.EqualValues(t, 1500000000000000000, g.Start().UnixNano())
+	require.Equal(t, replay.Counts{Captured: 2}, g.Counts())
+}
+
+func TestGorReadsWhatTheToolWrites(t *testing.T) {
+	const get = "GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
+	req := func(id string, ns int64, n int) string {
+		return fmt.Sprintf("1 %s %d 0\n"+get+monkeys, id, ns, n)
+	}
+	for _, c := range []struct {
+		sentence, text string
+		targets        string // of the exchanges, in order
+		problems       int
+	}{
+		{"a header of three fields", "1 " + connA1 + " 5\nGET /1 HTTP/1.1\r\n\r\n" + monkeys, "/1", 0},
+		{"a last record without separator", req(connA1, 5, 1) + strings.TrimSuffix(req(connB, 6, 2), monkeys), "/1 /2", 0},
+		{"records out of order", req(connA1, 9, 1) + req(connB, 5, 2), "/2 /1", 0},
+		{"one connection, one time: the acknowledgement orders", req(connA2, 5, 2) + req(connA1, 5, 1), "/1 /2", 0},
+		{"a body that holds the separator", "1 " + connA1 + " 5 0\nPOST /1 HTTP/1.1\r\nContent-Length: 21\r\n\r\nabc" + monkeys + "abc" + monkeys + req(connB, 6, 2), "/1 /2", 0},
+		{"an id of another shape", "1 abc 5 0\nGET /1 HTTP/1.1\r\n\r\n" + monkeys, "/1", 0},
+		{"an odd target and an unknown method", "1 " + connA1 + " 5 0\nPURGE //a b?%zz HTTP/1.1\r\n\r\n" + monkeys, "//a b?%zz", 0},
+		{"a response without request", "2 " + connA1 + " 5 0\nHTTP/1.1 200 OK\r\n\r\n" + monkeys, "", 0},
+		{"a payload that is not HTTP", "1 " + connA1 + " 5 0\nhello\n" + monkeys + req(connB, 6, 2), "/2", 1},
+		{"a line that is no header at the start", "hello\n" + monkeys + req(connB, 6, 2), "/2", 1},
+		{"line ends and blanks between records", req(connA1, 5, 1) + "\n\n", "/1", 0},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			xs, problems, g, err := importGor(t, c.text)
+			require.NoError(t, err)
+			var targets []string
+			for _, x := range xs {
+				targets = append(targets, x.Target)
+			}
+			require.Equal(t, c.targets, strings.Join(targets, " "))
+			require.Len(t, problems, c.problems)
+			require.EqualValues(t, c.problems, g.Counts().Lost[capture.LostMalformed])
+		})
+	}
+}
+
+func TestGorResponses(t *testing.T) {
+	const start = 1500000000000000000
+	for _, c := range []struct {
+		sentence, method, records string
+		status                    int
+		body                      string
+		duration                  time.Duration
+	}{
+		{"a replayed response is a round trip", "GET", fmt.Sprintf("3 %s %d 7000000\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok%s", connA1, start+1, monkeys), 200, "ok", 7 * time.Millisecond},
+		{"one with time and latency the wrong way round too", "GET", fmt.Sprintf("3 %s 7000000 %d\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok%s", connA1, start+1, monkeys), 200, "ok", 7 * time.Millisecond},
+		{"the original wins over the replayed", "GET", fmt.Sprintf("2 %s %d 0\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na%s3 %s %d 7\nHTTP/1.1 500 No\r\nContent-Length: 1\r\n\r\nb%s", connA1, start+3, monkeys, connA1, start, monkeys), 200, "a", 3},
+		{"HEAD has a length and no body", "HEAD", fmt.Sprintf("2 %s %d 0\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n%s", connA1, start+3, monkeys), 200, "", 3},
+		{"304 too", "GET", fmt.Sprintf("2 %s %d 0\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n%s", connA1, start+3, monkeys), 304, "", 3},
+		{"a body that ends with the connection", "GET", fmt.Sprintf("2 %s %d 0\nHTTP/1.0 200 OK\r\n\r\nall of it%s", connA1, start+3, monkeys), 200, "all of it", 3},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			xs, problems, _, err := importGor(t, fmt.Sprintf("1 %s %d 0\n%s / HTTP/1.1\r\n\r\n%s", connA1, start, c.method, monkeys)+c.records)
+			require.NoError(t, err)
+			require.Empty(t, problems)
+			require.Len(t, xs, 1)
+			require.NotNil(t, xs[0].Response)
+			require.Equal(t, c.status, xs[0].Response.Status)
+			require.Equal(t, c.body, string(xs[0].Response.Body))
+			require.Equal(t, c.duration, xs[0].Response.Duration)
+			require.False(t, xs[0].Response.Truncated())
+		})
+	}
+}
+
+func TestGorMissingSeparatorNamesTheByte(t *testing.T) {
+	first := "1 " + connA1 + " 1500000000000000000 0\nGET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
+	second := "1 " + connB + " 1500000000000000001 0\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n"
+	ok := "1 " + connA2 + " 1500000000000000000 0\nGET /0 HTTP/1.1\r\n\r\n" + monkeys
+	xs, _, _, err := importGor(t, ok+first+"\n"+second+monkeys)
+	require.EqualError(t, err, fmt.Sprintf("import x.gor: record at byte %d: separator missing before byte %d: put the line of three monkeys there, or record again",
+		len(ok), len(ok)+len(first)+1))
+	require.Len(t, xs, 1, "what came before it is kept")
+}
+
+func TestGorGzipAndOpen(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte("1 " + connA1 + " 5 0\nGET /1 HTTP/1.1\r\n\r\n" + monkeys))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	path := filepath.Join(t.TempDir(), "requests.gor.gz")
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+	in, err := capture.Open(path, capture.ImportOptions{})
+	require.NoError(t, err)
+	defer in.Close()
+	require.IsType(t, (*capture.Gor)(nil), in)
+	xs, err := all(t, in)
+	require.NoError(t, err)
+	require.Len(t, xs, 1)
+}
+
+func TestGorRoundTrip(t *testing.T) {
+	start := time.Unix(1500000000, 0)
+	body := "a" + monkeys + "1 " + connB + " 5 0\nGET / HTTP/1.1\r\n\r\n" + monkeys
+	want := []*replay.Exchange{
+		{
+			Conn: 0xe65c26cb7f000001, Session: "conn-e65c26cb7f000001", Method: "POST", Target: "/a?b=c d", Host: "shop", Proto: "HTTP/1.1", Upload: 5,
+			Header: replay.Header{{Name: "x-A", Value: "1"}, {Name: "X-A", Value: "2"}, {Name: "Content-Length", Value: "4"}},
+			Body:   []byte("body"), Size: 4,
+			Response: &replay.Response{
+				Status: 200, FirstByte: time.Millisecond, Duration: 3 * time.Millisecond,
+				Header: replay.Header{{Name: "Transfer-Encoding", Value: "chunked"}}, Body: []byte(body), Size: int64(len(body)),
+			},
+		},
+		{Conn: 0xe65c26cb7f000001, Session: "conn-e65c26cb7f000001", Seq: 1, At: time.Second, Method: "HEAD", Target: "*", Proto: "HTTP/1.0", Header: replay.Header{},
+			Response: &replay.Response{Status: 304, Header: replay.Header{{Name: "Content-Length", Value: "77"}}}},
+	}
+	var b bytes.Buffer
+	w := capture.NewGorWriter(&b, start)
+	for _, x := range want {
+		require.NoError(t, w.Record(x))
+	}
+	require.NoError(t, w.Flush())
+	got, problems, g, err := importGor(t, b.String())
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.Equal(t, start.UnixNano(), g.Start().UnixNano())
+	require.Len(t, got, 2)
+	got[1].Header = replay.Header{}
+	require.Equal(t, want, got)
+}
+
+// FuzzGor: no file makes the import panic or hang, and every problem names its place.
+func FuzzGor(f *testing.F) {
+	f.Add("1 " + connA1 + " 5 0\nPOST /1 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc" + monkeys + "2 " + connA1 + " 6 1\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + monkeys)
+	f.Add("1 a 5\nGET / HTTP/1.1\r\n\r\n")
+	f.Add("3 " + connA1 + " 5 1500000000000000000\nHTTP/1.1 304 x\r\n\r\n" + monkeys)
+	f.Fuzz(func(t *testing.T, text string) {
+		g, err := capture.NewGor(strings.NewReader(text), "x.gor", capture.ImportOptions{Problem: func(err error) {
+			if !strings.HasPrefix(err.Error(), "x.gor: record at byte ") {
+				t.Fatal(err)
+			}
+		}})
+		if err != nil {
+			return
+		}
+		n := uint64(0)
+		for {
+			_, err := g.Next()
+			if err != nil {
+				break
+			}
+			n++
+		}
+		if g.Counts().Captured != n {
+			t.Fatalf("%d exchanges, ledger says %d", n, g.Counts().Captured)
+		}
+	})
+}

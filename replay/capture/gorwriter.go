@@ -1,0 +1,129 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/buger/goreplay/proto"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// A GorWriter writes exchanges as a .gor file: a request record each, and a response record
+// where there is one. Ids carry connection and number, so an import restores both.
+type GorWriter struct {
+	w     *bufio.Writer
+	start time.Time
+}
+
+var _ replay.Recorder = (*GorWriter)(nil)
+
+// NewGorWriter writes to w; start is the wall time of offset zero. The caller flushes.
+func NewGorWriter(w io.Writer, start time.Time) *GorWriter {
+	return &GorWriter{w: bufio.NewWriterSize(w, 64<<10), start: start}
+}
+
+// Record appends an exchange. Bodies that the source holds in part are written as far as
+// they go, with a length that fits. Shape-only exchanges have no body to write.
+func (g *GorWriter) Record(x *replay.Exchange) error {
+	conn := x.Conn
+	if conn == 0 {
+		conn = x.Seq<<16 | 1 // unknown: one of its own
+	}
+	id := fmt.Sprintf("%016x%08x", conn, uint32(x.Seq))
+	at := g.start.Add(x.At)
+	if err := g.record('1', id, at, x.Upload, requestPayload(x)); err != nil {
+		return fmt.Errorf("write .gor: exchange %d: %w", x.Seq, err)
+	}
+	r := x.Response
+	if r == nil {
+		return nil
+	}
+	if err := g.record('2', id, at.Add(r.FirstByte), r.Duration-r.FirstByte, responsePayload(x)); err != nil {
+		return fmt.Errorf("write .gor: exchange %d: %w", x.Seq, err)
+	}
+	return nil
+}
+
+// Flush writes what is buffered.
+func (g *GorWriter) Flush() error { return g.w.Flush() }
+
+func (g *GorWriter) record(kind byte, id string, at time.Time, latency time.Duration, payload []byte) error {
+	if _, err := fmt.Fprintf(g.w, "%c %s %d %d\n", kind, id, at.UnixNano(), max(0, latency)); err != nil {
+		return err
+	}
+	if _, err := g.w.Write(payload); err != nil {
+		return err
+	}
+	_, err := g.w.WriteString(gorSeparator)
+	return err
+}
+
+func requestPayload(x *replay.Exchange) []byte {
+	version := x.Proto
+	if !strings.HasPrefix(version, "HTTP/1.") {
+		version = "HTTP/1.1"
+	}
+	head := x.Method + " " + x.Target + " " + version + "\r\n"
+	p := payload(head, x.Header, x.Body, len(x.Body) > 0 || x.Header.Has("Content-Length"))
+	if x.Host != "" {
+		p = proto.AddHeader(p, []byte("Host"), []byte(x.Host))
+	}
+	return p
+}
+
+func responsePayload(x *replay.Exchange) []byte {
+	r := x.Response
+	head := fmt.Sprintf("HTTP/1.1 %03d %s\r\n", r.Status, http.StatusText(r.Status))
+	// The length in the answer to HEAD, and in 304, speaks of a body that is not sent.
+	bodyless := x.Method == http.MethodHead || r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
+	return payload(head, r.Header, r.Body, !bodyless)
+}
+
+// payload joins a message. framed says that its body needs a length that fits; a body that
+// holds the separator of the file is chunked in the middle of it, which readers that look for
+// the separator alone cannot mistake.
+func payload(head string, h replay.Header, body []byte, framed bool) []byte {
+	var b bytes.Buffer
+	b.WriteString(head)
+	split := bytes.Contains(body, []byte(gorSeparator))
+	for _, f := range h {
+		if framed && (strings.EqualFold(f.Name, "Content-Length") || strings.EqualFold(f.Name, "Transfer-Encoding")) {
+			continue
+		}
+		fmt.Fprintf(&b, "%s: %s\r\n", oneLine(f.Name), oneLine(f.Value))
+	}
+	switch {
+	case !framed:
+	case split:
+		b.WriteString("Transfer-Encoding: chunked\r\n")
+	default:
+		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
+	}
+	b.WriteString("\r\n")
+	if !split {
+		b.Write(body)
+		return b.Bytes()
+	}
+	for len(body) > 0 {
+		n := len(body)
+		if i := bytes.Index(body, []byte(gorSeparator)); i >= 0 {
+			n = i + len(gorSeparator)/2
+		}
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	b.WriteString("0\r\n\r\n")
+	return b.Bytes()
+}
+
+var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
+
+// oneLine keeps a header value from starting a line of its own.
+func oneLine(s string) string { return lineBreaks.Replace(s) }

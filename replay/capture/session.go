@@ -1,0 +1,135 @@
+package capture
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// Sessions says how an exchange shows whose it is: by a cookie, else by a credential, else by
+// its connection. The zero value looks for the cookie sid and the header Authorization.
+type Sessions struct {
+	Cookie string // name of the cookie; "-" for none
+	Header string // name of the header; "-" for none
+}
+
+func (s Sessions) withDefaults() Sessions {
+	if s.Cookie == "" {
+		s.Cookie = "sid"
+	}
+	if s.Header == "" {
+		s.Header = "Authorization"
+	}
+	return s
+}
+
+// sessions names the session of each exchange. A credential that a response hands out (a
+// cookie, a token in a JSON body) belongs to the session that asked for it: the login and what
+// follows it stay together. It sees redacted exchanges, so names are pseudonyms.
+type sessions struct {
+	Sessions
+	// Credentials and their sessions, in two generations: when young is full it becomes old
+	// and the old one is forgotten. So memory is bounded and a session in use is kept.
+	young, old map[string]string
+}
+
+const credentialsMax = 50_000
+
+func newSessions(s Sessions) *sessions {
+	return &sessions{Sessions: s.withDefaults(), young: make(map[string]string)}
+}
+
+// name returns the session of an exchange that is complete, and learns from its response.
+func (s *sessions) name(x *replay.Exchange) string {
+	cookie := cookieValue(x.Header, s.Cookie)
+	credential := lastWord(x.Header.Get(s.Header))
+	name := s.lookup(cookie)
+	if name == "" && cookie != "" {
+		name = cookie
+	}
+	if name == "" {
+		name = s.lookup(credential)
+	}
+	if name == "" && credential != "" {
+		name = credential
+	}
+	if name == "" && x.Conn != 0 {
+		name = fmt.Sprintf("conn-%x", x.Conn)
+	}
+	s.bind(cookie, name)
+	s.bind(credential, name)
+	if r := x.Response; r != nil && r.Status < 400 {
+		for _, f := range r.Header {
+			if strings.EqualFold(f.Name, "Set-Cookie") {
+				pair, _, _ := strings.Cut(f.Value, ";")
+				if key, value, _ := strings.Cut(strings.TrimSpace(pair), "="); key == s.Cookie {
+					s.bind(value, name)
+				}
+			}
+		}
+		s.bind(tokenIn(r.Body), name)
+	}
+	return name
+}
+
+func (s *sessions) lookup(credential string) string {
+	if credential == "" {
+		return ""
+	}
+	if name, ok := s.young[credential]; ok {
+		return name
+	}
+	return s.old[credential]
+}
+
+func (s *sessions) bind(credential, name string) {
+	if credential == "" || name == "" || s.young[credential] == name {
+		return
+	}
+	if len(s.young) >= credentialsMax {
+		s.old, s.young = s.young, make(map[string]string)
+	}
+	s.young[credential] = name
+}
+
+func cookieValue(h replay.Header, name string) string {
+	for _, f := range h {
+		if !strings.EqualFold(f.Name, "Cookie") {
+			continue
+		}
+		for pair := range strings.SplitSeq(f.Value, ";") {
+			if key, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && key == name {
+				return value
+			}
+		}
+	}
+	return ""
+}
+
+// lastWord is a credential without its scheme.
+func lastWord(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, ' ')+1:]
+}
+
+const answerMax = 64 << 10 // a login answer is small; larger bodies are not looked into
+
+// tokenIn returns the credential that a JSON answer hands out, if any.
+func tokenIn(body []byte) string {
+	if len(body) == 0 || len(body) > answerMax || body[0] != '{' {
+		return ""
+	}
+	var answer struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	if answer.Token != "" {
+		return answer.Token
+	}
+	return answer.AccessToken
+}
