@@ -279,7 +279,7 @@ func (s *Supervisor) state(ctx context.Context, name string) (gameday.State, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	state.Healthy = s.ask(ctx, in)
+	_, state.Healthy = s.ask(ctx, in)
 	return state, nil
 }
 

@@ -33,7 +33,8 @@ type instance struct {
 
 	// Guarded by Supervisor.mu.
 	process  *process // nil while there is none
-	healthy  bool     // the last health check answered
+	healthy  bool     // health checks are answered
+	misses   int      // health checks in a row that were not
 	served   bool     // this process has been healthy once
 	starts   int
 	failures int    // ends before ever healthy, in a row
@@ -47,8 +48,10 @@ const (
 	firstCheck   = 25 * time.Millisecond
 	slowestStart = 250 * time.Millisecond
 	laterChecks  = time.Second
+	secondCheck  = 250 * time.Millisecond // after a miss
+	missesToFall = 2                      // one alone may be the host's fault
 	checkTimeout = 500 * time.Millisecond
-	startingFor  = time.Second // how long a start that is not healthy yet keeps its slot
+	startingFor  = time.Second // how long a start without any answer keeps its slot
 	maxLog       = 16 << 20    // a log is put aside at the next start when it is longer
 )
 
@@ -152,7 +155,7 @@ func (s *Supervisor) launch(in *instance) (p *process, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.process, in.healthy, in.served = p, false, false
+	in.process, in.healthy, in.served, in.misses = p, false, false, 0
 	in.starts++
 	return p, nil
 }
@@ -222,10 +225,16 @@ func (s *Supervisor) watch(in *instance, p *process) {
 		case <-slow.C:
 			freeSlot()
 		case <-check.C:
-			if s.check(in, p) {
-				freeSlot()
+			answered, healthy := s.check(in, p)
+			if answered {
+				freeSlot() // it only waits from here on, for others or to warm up
+			}
+			switch {
+			case healthy:
 				interval = laterChecks
-			} else if interval < slowestStart {
+			case interval == laterChecks:
+				interval = secondCheck
+			case interval < slowestStart:
 				interval += interval / 2
 			}
 			check.Reset(interval)
@@ -251,10 +260,10 @@ func (s *Supervisor) unwanted(in *instance) bool {
 
 // check asks the process for its health and notes the answer. A process that is healthy for the first time
 // is given the switches that are held for its service first.
-func (s *Supervisor) check(in *instance, p *process) bool {
+func (s *Supervisor) check(in *instance, p *process) (answered, healthy bool) {
 	ctx, cancel := context.WithTimeout(p.ctx, checkTimeout)
 	defer cancel()
-	healthy := s.ask(ctx, in)
+	answered, healthy = s.ask(ctx, in)
 	s.mu.Lock()
 	fresh := healthy && !in.served
 	s.mu.Unlock()
@@ -263,26 +272,29 @@ func (s *Supervisor) check(in *instance, p *process) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in.healthy = healthy
 	if healthy {
-		in.served, in.failures = true, 0
+		in.healthy, in.served, in.failures, in.misses = true, true, 0, 0
+		return answered, healthy
 	}
-	return healthy
+	if in.misses++; in.misses >= missesToFall {
+		in.healthy = false
+	}
+	return answered, healthy
 }
 
 // ask makes one health check.
-func (s *Supervisor) ask(ctx context.Context, in *instance) bool {
+func (s *Supervisor) ask(ctx context.Context, in *instance) (answered, healthy bool) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, in.adminURL("/healthz"), nil)
 	if err != nil {
-		return false
+		return false, false
 	}
 	answer, err := s.http.Do(request)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 4<<10)) // so that the connection can be used again
-	return answer.StatusCode == http.StatusOK
+	return true, answer.StatusCode == http.StatusOK
 }
 
 func (s *Supervisor) ended(in *instance, p *process) {

@@ -32,8 +32,8 @@ type Config struct {
 	Log      *slog.Logger  // discards when nil
 }
 
-// startsAtATime bounds how many instances are between their start and their first health answer. More only
-// makes each of them slower.
+// startsAtATime bounds how many instances are between their start and their first answer to a health check,
+// whatever it says. More only makes each of them slower.
 const startsAtATime = 8
 
 // failuresAllowed is how often an instance may end before it was ever healthy while a topology comes up:

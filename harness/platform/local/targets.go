@@ -27,3 +27,18 @@ func (c *Client) ScrapeTargets(ctx context.Context) ([]ScrapeTarget, error) {
 	}
 	return targets, nil
 }
+
+// AdminURLs lists a page of the admin port of each healthy instance of a service.
+func (c *Client) AdminURLs(ctx context.Context, service, path string) ([]string, error) {
+	instances, err := c.Instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var urls []string
+	for _, in := range instances {
+		if in.Service == service && in.Healthy {
+			urls = append(urls, fmt.Sprintf("http://%s:%d%s", in.Addr, portAdmin, path))
+		}
+	}
+	return urls, nil
+}
