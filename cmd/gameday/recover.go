@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/wire"
+)
+
+func newRecover(g *global) *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "recover [RUN]",
+		Short: "Heal what a dead run left broken, from its journal alone",
+		Long: `Heal every fault that the journal of a run holds open, and check that it is gone. It works after the harness
+was killed at any point, may be repeated, and changes nothing when nothing is open.
+
+Exit code 6 means that something may still be broken.`,
+		Example: `  gameday recover last
+  gameday recover --all`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			runs := []string{ref(args)}
+			if all {
+				var err error
+				if runs, err = wire.OpenRuns(g.store); err != nil {
+					return failed(err)
+				}
+			}
+			for _, run := range runs {
+				healed, err := wire.Recover(c.Context(), g.store, run)
+				if err != nil {
+					return exitError{code: gameday.ResultLeaked.ExitCode(), err: err}
+				}
+				for _, f := range healed {
+					fmt.Fprintf(g.stdout, "✓ healed %s on %s (%s)\n", f.Monkey, f.Target.Name, f.ID)
+				}
+			}
+			fmt.Fprintln(g.stdout, "nothing is left open")
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "every run of the store that left faults open")
+	return c
+}
+
+func newDoctor(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Name what faults left behind, and what this machine cannot do",
+		Long: `List open faults of dead runs, faults that a platform still holds, and what this machine lacks for the local
+platform. It changes nothing. Exit code 6 while something is left.`,
+		Example: `  gameday doctor`,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			left, err := wire.Doctor(c.Context(), g.store)
+			if err != nil {
+				return failed(err)
+			}
+			for _, l := range left {
+				fmt.Fprintf(g.stdout, "✗ %s %s\n    %s\n", l.Fault, l.What, l.Remedy)
+			}
+			if len(left) > 0 {
+				return exitError{code: gameday.ResultLeaked.ExitCode()}
+			}
+			fmt.Fprintln(g.stdout, "✓ nothing is left behind")
+			return nil
+		},
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/reports"
+)
+
+func newReplay(g *global) *cobra.Command {
+	o := wire.ReplayOptions{}
+	var timeout, start, maxLate, retryGap time.Duration
+	var flows, rewrites []string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "replay TAPE --to URL",
+		Short: "Play a tape, a .gor file or an access log against a URL",
+		Long: `Play recorded traffic with its own spacing: each request is sent at its due time, however slow the answers are, and
+its latency counts from that moment. Requests of one session keep their order; tokens and ids of live answers take
+the place of the recorded ones.
+
+Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe.
+
+Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
+		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
+  gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
+  gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Traffic.Tape, o.Version = args[0], version()
+			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
+			o.Traffic.MaxLate, o.Traffic.RetryGap = gameday.Duration(maxLate), gameday.Duration(retryGap)
+			if o.Traffic.Loop && o.For <= 0 {
+				return fmt.Errorf("--loop never ends by itself: say how long with --for")
+			}
+			var err error
+			if o.Flows, err = parseFlows(flows); err != nil {
+				return err
+			}
+			if o.Traffic.Rewrite, err = parseRewrites(rewrites); err != nil {
+				return err
+			}
+			done, err := wire.Replay(c.Context(), o)
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				e := json.NewEncoder(g.stdout)
+				e.SetIndent("", "  ")
+				err = e.Encode(done.Traffic.Fidelity)
+			} else {
+				err = reports.Replay(g.stdout, done.Traffic, done.Sender)
+			}
+			if err != nil {
+				return failed(err)
+			}
+			if problems := done.Traffic.Fidelity.Problems; len(problems) > 0 {
+				return exitError{code: gameday.ResultInconclusive.ExitCode(), err: fmt.Errorf("the load was not offered as planned: %s", strings.Join(problems, "; "))}
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Traffic.To, "to", "", "base URL of the system")
+	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
+	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
+	f.BoolVar(&o.Traffic.Loop, "loop", false, "start again at the end of the tape")
+	f.DurationVar(&o.For, "for", 0, "length; the whole tape when 0")
+	f.DurationVar(&start, "start", 0, "offset into the tape")
+	f.DurationVar(&timeout, "timeout", 5*time.Second, "limit per request, from its due time")
+	f.StringVar(&o.Traffic.Busy, "busy", "wait", "what a request does when its session is still waiting: wait, spill or drop")
+	f.StringSliceVar(&o.Traffic.Unsafe, "unsafe", nil, "method with effects that may be sent: POST")
+	f.IntVar(&o.Traffic.Retries, "habit-retries", 0, "how often users press again after a failure")
+	f.DurationVar(&retryGap, "habit-gap", 2*time.Second, "time between two presses")
+	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
+	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable)")
+	f.StringArrayVar(&rewrites, "rewrite", nil, "set a field anew: 'POST /login $.password=pw-${$.user}' or 'header:X-Channel=web' (repeatable)")
+	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
+	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
+	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
+	_ = c.MarkFlagRequired("to")
+	return c
+}
+
+// parseFlows reads "name=METHOD /path".
+func parseFlows(texts []string) ([]gameday.Flow, error) {
+	var flows []gameday.Flow
+	for _, text := range texts {
+		name, match, ok := strings.Cut(text, "=")
+		method, path, ok2 := strings.Cut(match, " ")
+		if !ok || !ok2 || name == "" || !strings.HasPrefix(path, "/") {
+			return nil, fmt.Errorf("--flow %q: want 'name=METHOD /path', such as 'order=POST /orders'", text)
+		}
+		if method == "*" {
+			method = ""
+		}
+		flows = append(flows, gameday.Flow{Name: name, Method: method, Path: path, Criticality: gameday.Core})
+	}
+	return flows, nil
+}
+
+// parseRewrites reads "[METHOD /path ]$.json=value" and "[METHOD /path ]header:Name=value".
+func parseRewrites(texts []string) ([]gameday.Rewrite, error) {
+	var rewrites []gameday.Rewrite
+	for _, text := range texts {
+		field, value, ok := strings.Cut(text, "=")
+		parts := strings.Fields(field)
+		if !ok || len(parts) != 1 && len(parts) != 3 {
+			return nil, fmt.Errorf("--rewrite %q: want '[METHOD /path ]$.field=value' or '[METHOD /path ]header:Name=value'", text)
+		}
+		r := gameday.Rewrite{Value: value}
+		if len(parts) == 3 {
+			r.Method, r.Path = parts[0], parts[1]
+		}
+		where := parts[len(parts)-1]
+		if header, ok := strings.CutPrefix(where, "header:"); ok {
+			r.Header = header
+		} else {
+			r.JSON = where
+		}
+		rewrites = append(rewrites, r)
+	}
+	return rewrites, nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/scenarios"
+)
+
+func newRun(g *global) *cobra.Command {
+	o := wire.RunOptions{}
+	var progress string
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a game day: replay, break, judge, heal, report",
+		Long: `Run a scenario. The topology is started for it, or, when "gameday up" keeps one on the same store, attached to.
+
+Ctrl-C heals every fault and ends the run; a second one stops waiting.
+
+Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 ABORTED, 5 ERROR,
+6 LEAKED (a fault may still be there), 130 and 143 after a signal.`,
+		Example: `  gameday run scenarios/library/zone-outage.yaml
+  gameday run scenarios/library/zone-outage.yaml --seed 7 --report out/report.html --junit out/junit.xml
+  gameday run scenarios/library/latency-monkey.yaml --set delay=1s`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.File, o.Store, o.Version = args[0], g.store, version()
+			o.Out, o.Terminal = g.stderr, isTerminal(progress)
+			o.Command = "gameday " + strings.Join(os.Args[1:], " ")
+			done, err := wire.Run(c.Context(), o)
+			if err := invalid(err); err != nil {
+				return err
+			}
+			if done.Result == "" {
+				return failed(err)
+			}
+			if err := done.Print(g.stdout); err != nil {
+				return failed(err)
+			}
+			if done.ExitCode == 0 && err == nil {
+				return nil
+			}
+			return exitError{code: done.ExitCode, err: err}
+		},
+	}
+	compileFlags(c, &o.CompileOptions)
+	c.Flags().StringVar(&o.Report, "report", "", "write the HTML report here too")
+	c.Flags().StringVar(&o.JUnit, "junit", "", "write JUnit XML here")
+	c.Flags().StringVar(&progress, "progress", "auto", "panel, plain or auto")
+	return c
+}
+
+// compileFlags are the flags of every verb that reads a scenario.
+func compileFlags(c *cobra.Command, o *wire.CompileOptions) {
+	c.Flags().Uint64Var(&o.Seed, "seed", 424242, "fixes targets, times, arrivals and data")
+	c.Flags().StringToStringVar(&o.Set, "set", nil, "value of a parameter: --set delay=1s")
+	c.Flags().StringVar(&o.Topology, "topology", "", "topology file instead of the scenario's")
+}
+
+// invalid prints nothing itself: it turns diagnostics of a scenario into exit code 2 with their full text.
+func invalid(err error) error {
+	var d scenarios.Diagnostics
+	if errors.As(err, &d) {
+		return exitError{code: gameday.ExitUsage, err: fmt.Errorf("invalid scenario; nothing was run\n%s", d.String())}
+	}
+	return nil
+}
+
+func isTerminal(progress string) bool {
+	switch progress {
+	case "panel":
+		return true
+	case "plain":
+		return false
+	}
+	return term.IsTerminal(int(os.Stderr.Fd()))
+}

@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/harness"
+	"github.com/gameday-dev/gameday/harness/platform/local"
+	"github.com/gameday-dev/gameday/harness/store"
+	"github.com/gameday-dev/gameday/monkeys"
+)
+
+// Recover heals every fault that a run's journal holds open, and returns those it healed. The error says what may
+// still be there.
+func Recover(ctx context.Context, root, ref string) ([]gameday.Fault, error) {
+	runs, err := store.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	id, err := runs.Resolve(ref)
+	if err != nil {
+		return nil, err
+	}
+	run, events, err := runs.Reopen(id)
+	if err != nil {
+		return nil, err
+	}
+	r := harness.Recovery{Meta: run.Meta(), Events: events, Journal: run, Catalog: monkeys.Catalog()}
+	endpoint := run.Meta().Endpoint
+	switch e, err := local.ReadEndpoint(endpoint); {
+	case endpoint == "" || errors.Is(err, os.ErrNotExist):
+		r.Gone = func() bool { return !alive(run.Meta().PID) } // the topology lived in the harness, or never was
+	case err != nil:
+		return nil, errors.Join(err, run.Close())
+	default:
+		client := local.NewClient(e)
+		defer client.Close()
+		r.Platform = client
+		r.Gone = func() bool { _, err := client.Ping(ctx); return err != nil && !alive(e.PID) }
+	}
+	done, err := harness.Recover(ctx, r)
+	return done.Healed, errors.Join(err, run.Close())
+}
+
+// alive reports whether a process exists.
+func alive(pid int) bool {
+	if pid <= 0 {
+		return false
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	return !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}
+
+// OpenRuns lists the runs of a store that left faults open, oldest first.
+func OpenRuns(root string) ([]string, error) {
+	runs, err := store.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := runs.List()
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for _, e := range entries {
+		if len(e.Open) > 0 {
+			open = append(open, e.Run)
+		}
+	}
+	return open, nil
+}
+
+// Doctor lists what faults left behind on a store and on the topology that is attached to it.
+func Doctor(ctx context.Context, root string) ([]harness.Leftover, error) {
+	runs, err := store.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := runs.List()
+	if err != nil {
+		return nil, err
+	}
+	_, busy := runs.Busy()
+	var charts []harness.Chart
+	var errs []error
+	for i, e := range entries {
+		if e.Err != nil {
+			errs = append(errs, e.Err)
+			continue
+		}
+		if len(e.Open) == 0 {
+			continue
+		}
+		record, err := runs.Load(e.Run)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		charts = append(charts, harness.Chart{Run: e.Run, Events: record.Events, Live: busy && i == len(entries)-1})
+	}
+	topology, err := Attach(ctx, root)
+	if err != nil {
+		return nil, errors.Join(append(errs, err)...)
+	}
+	var platform gameday.Platform
+	if topology != nil {
+		defer topology.Close()
+		platform = topology.Client
+	}
+	left, err := harness.Doctor(ctx, platform, charts)
+	return left, errors.Join(append(errs, err)...)
+}

@@ -1,0 +1,75 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// ReplayOptions say what is played, and to whom.
+type ReplayOptions struct {
+	Traffic gameday.TrafficPlan
+	Flows   []gameday.Flow
+	For     time.Duration // length; to the end of the tape when 0 and the tape is not looped
+	Seed    uint64
+	Results string // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
+	Slice   func(gameday.Slice)
+	Version string
+}
+
+// Replayed is what a replay did.
+type Replayed struct {
+	Traffic gameday.Traffic
+	Sender  string // how requests were sent
+	Length  time.Duration
+}
+
+// Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
+// with what was done until then.
+func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
+	var results *replay.Results
+	var file *os.File
+	if o.Results != "" {
+		var err error
+		if file, err = os.Create(o.Results); err != nil {
+			return Replayed{}, fmt.Errorf("write results: %w", err)
+		}
+		if results, err = replay.NewResults(file, encoding(o.Results)); err != nil {
+			return Replayed{}, errors.Join(err, file.Close())
+		}
+	}
+	plan := gameday.Plan{Traffic: o.Traffic, Flows: o.Flows, Seed: o.Seed}
+	if o.For > 0 {
+		plan.Phases.Baseline = gameday.Duration(o.For)
+	}
+	player, err := newPlayer(plan, "replay", []string{o.Traffic.To}, results)
+	if err != nil {
+		return Replayed{}, err
+	}
+	start := time.Now()
+	traffic, err := player.Run(ctx, start, func(s gameday.Slice) {
+		if o.Slice != nil {
+			o.Slice(s)
+		}
+	})
+	if file != nil {
+		err = errors.Join(err, file.Close())
+	}
+	return Replayed{Traffic: traffic, Sender: player.Sender(), Length: time.Since(start)}, err
+}
+
+// encoding chooses vegeta's encoding by the ending of a file's name.
+func encoding(path string) string {
+	switch {
+	case len(path) > 5 && path[len(path)-5:] == ".json":
+		return "json"
+	case len(path) > 4 && path[len(path)-4:] == ".csv":
+		return "csv"
+	}
+	return "gob"
+}

@@ -1,0 +1,292 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/harness"
+	"github.com/gameday-dev/gameday/harness/judge"
+	"github.com/gameday-dev/gameday/harness/metrics"
+	"github.com/gameday-dev/gameday/harness/store"
+	"github.com/gameday-dev/gameday/monkeys"
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/reports"
+)
+
+// RunOptions say what a game day is.
+type RunOptions struct {
+	CompileOptions
+	Store    string    // directory of runs
+	Report   string    // copy of the HTML report, if wanted
+	JUnit    string    // JUnit XML, if wanted
+	Out      io.Writer // progress
+	Terminal bool      // draw a panel on it
+	Command  string    // repeats the run
+	Version  string    // of gameday
+
+	// Observe sees every event after it was journalled; see harness.Config. It may be nil.
+	Observe func(gameday.Event)
+}
+
+// Done is a run that ended and was judged.
+type Done struct {
+	Record   gameday.Record
+	Dir      string // of the run
+	Report   string // path of the HTML report
+	Result   gameday.Result
+	ExitCode int
+}
+
+// Print writes the summary for a terminal.
+func (d Done) Print(w io.Writer) error {
+	s, err := reports.Summarise(context.Background(), d.Record)
+	if err != nil {
+		return err
+	}
+	return reports.Text(w, s, d.Report)
+}
+
+// Run compiles a scenario, carries it out, judges and reports. When it returns, every fault is healed or named
+// as leaked, and everything it started has stopped. An error beside a Result is one of the harness itself; an
+// error without a Result means that no run took place.
+func Run(ctx context.Context, o RunOptions) (Done, error) {
+	plan, err := Compile(o.CompileOptions)
+	if err != nil {
+		return Done{}, err
+	}
+	runs, err := store.Open(o.Store)
+	if err != nil {
+		return Done{}, err
+	}
+	d := &day{options: o, plan: plan}
+	d.run, err = runs.Create(d.meta(), plan)
+	if err != nil {
+		return Done{}, fmt.Errorf("begin run: %w", err)
+	}
+	done, err := d.hold(ctx)
+	return done, errors.Join(err, d.run.Close())
+}
+
+// day is one run under way.
+type day struct {
+	options RunOptions
+	plan    gameday.Plan
+	run     *store.Run
+	samples *metrics.Store
+	player  *replay.Player
+	faults  *metrics.Faults
+	base    *metrics.Baseline
+	display *reports.Progress
+}
+
+func (d *day) meta() gameday.Meta {
+	host, _ := os.Hostname() // a host without a name is still a host
+	return gameday.Meta{
+		Version: d.options.Version, Command: d.options.Command, PID: os.Getpid(),
+		Host: map[string]string{"host": host, "cores": fmt.Sprint(runtime.NumCPU()), "system": runtime.GOOS + "/" + runtime.GOARCH, "go": runtime.Version()},
+	}
+}
+
+func (d *day) hold(ctx context.Context) (Done, error) {
+	topology, err := d.topology(ctx)
+	if err != nil {
+		return Done{}, err
+	}
+	defer topology.Close()
+	if err := d.run.SaveMeta(func(m *gameday.Meta) { m.Endpoint = topology.Endpoint }); err != nil {
+		return Done{}, err
+	}
+	targets, err := entryURLs(d.plan)
+	if err != nil {
+		return Done{}, err
+	}
+	if d.player, err = newPlayer(d.plan, d.run.Meta().Run, targets, nil); err != nil {
+		return Done{}, err
+	}
+	report, runErr := d.carryOut(ctx, topology)
+	if report.Result == "" {
+		return Done{}, runErr
+	}
+	done, err := d.conclude(context.WithoutCancel(ctx), report)
+	return done, errors.Join(runErr, err)
+}
+
+// topology attaches to the one that `gameday up` keeps on the store, or starts one for this run.
+func (d *day) topology(ctx context.Context) (*Topology, error) {
+	if t, err := Attach(ctx, d.options.Store); t != nil || err != nil {
+		return t, err
+	}
+	env := d.plan.Environment
+	fmt.Fprintf(d.options.Out, "starting %s\n", env.Topology)
+	begun := time.Now()
+	t, err := Up(ctx, UpOptions{
+		Topology: env.Topology, Replicas: env.Replicas, Dir: d.run.Path("."), Endpoint: d.run.Path("up.json"), Seed: d.plan.Seed, Patience: env.ReadyWithin.Std(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	instances, err := t.Client.Instances(ctx)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	fmt.Fprintf(d.options.Out, "%d instances healthy after %.1fs\n", len(instances), time.Since(begun).Seconds())
+	return t, nil
+}
+
+// carryOut offers the load, scrapes and walks through the plan.
+func (d *day) carryOut(ctx context.Context, topology *Topology) (harness.Report, error) {
+	start := time.Now()
+	d.samples = metrics.NewStore(start, metrics.Limits{})
+	live, err := d.liveMetrics(start)
+	if err != nil {
+		return harness.Report{}, err
+	}
+	d.faults = &metrics.Faults{Steps: d.plan.Steps}
+	d.base = &metrics.Baseline{Metrics: live}
+	scraper := metrics.Scraper{
+		Store: d.samples, Interval: d.plan.Metrics.Interval.Std(), Targets: scrapeTargets(topology, d.plan),
+		Collectors: []gameday.Collector{d.player, &metrics.Host{}, d.faults, d.base},
+	}
+	scraping, stopScraping := context.WithCancel(context.WithoutCancel(ctx))
+	scraped := make(chan error, 1)
+	go func() { scraped <- scraper.Run(scraping) }()
+
+	d.display = reports.NewProgress(d.options.Out, d.plan, d.options.Terminal, start)
+	report, err := harness.Run(ctx, harness.Config{
+		Meta: d.run.Meta(), Plan: d.plan, Platform: system{topology.Client, d.player}, Catalog: monkeys.Catalog(),
+		Journal: d.run, Start: start, Load: d.player, Slices: d.keep, Metrics: live,
+		Steady: steady, Ledger: ledgerReader(topology, d.plan), Observe: d.observe,
+	})
+	stopScraping()
+	err = errors.Join(err, <-scraped)
+	d.display.Done()
+	return report, err
+}
+
+// liveMetrics is what stop conditions and proofs ask: the embedded store, or a Prometheus of the user's.
+func (d *day) liveMetrics(start time.Time) (gameday.Metrics, error) {
+	if d.plan.Metrics.Remote == "" {
+		return d.samples, nil
+	}
+	return metrics.NewRemote(d.plan.Metrics.Remote, start, d.samples)
+}
+
+func (d *day) keep(s gameday.Slice) error {
+	d.display.Slice(s)
+	return d.run.AppendSlice(s)
+}
+
+func (d *day) observe(e gameday.Event) {
+	d.faults.Observe(e)
+	if e.Kind == gameday.EventPhase && e.Phase == gameday.During {
+		// What cannot be frozen stays unknown, and assertions that compare with it say so.
+		_ = d.base.Freeze(context.Background(), e.At)
+	}
+	d.display.Event(e)
+	if d.options.Observe != nil {
+		d.options.Observe(e)
+	}
+}
+
+// conclude keeps the record, judges it and writes the reports.
+func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error) {
+	run := report.Run
+	saved := errors.Join(
+		d.run.SaveMeta(func(m *gameday.Meta) { m.Started, m.Ended = run.Meta.Started, run.Meta.Ended }),
+		d.run.SaveTraffic(run.Traffic),
+		d.saveMetrics(),
+	)
+	if run.Ledger != nil {
+		saved = errors.Join(saved, d.run.SaveLedger(*run.Ledger))
+	}
+	run.Meta = d.run.Meta()
+	verdict := judge.Judge(ctx, run)
+	verdict.Result = verdict.Result.Worse(report.Result)
+	saved = errors.Join(saved, d.run.SaveVerdict(verdict))
+	done := Done{Record: gameday.Record{Run: run, Verdict: verdict}, Dir: d.run.Path("."), Result: verdict.Result, ExitCode: report.ExitCode(verdict.Result)}
+	err := errors.Join(saved, writeReports(ctx, &done, d.outputs()))
+	if err != nil {
+		done.Result = done.Result.Worse(gameday.ResultError)
+		done.ExitCode = report.ExitCode(done.Result)
+	}
+	return done, err
+}
+
+func (d *day) saveMetrics() error {
+	dir := d.run.Path("metrics")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("save metrics: %w", err)
+	}
+	return d.samples.Save(dir)
+}
+
+func (d *day) outputs() gameday.Outputs {
+	o := d.plan.Outputs
+	if d.options.Report != "" {
+		o.Report = d.options.Report
+	}
+	if d.options.JUnit != "" {
+		o.JUnit = d.options.JUnit
+	}
+	return o
+}
+
+// system is the topology and the load on it, as monkeys see them.
+type system []gameday.Platform
+
+// Name names the first part.
+func (s system) Name() string { return s[0].Name() }
+
+// Parts implements gameday.Parts.
+func (s system) Parts() []gameday.Platform { return s }
+
+// Find asks every part.
+func (s system) Find(ctx context.Context, selector gameday.Selector) ([]gameday.Target, error) {
+	var found []gameday.Target
+	for _, part := range s {
+		some, err := part.Find(ctx, selector)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}
+
+// scrapeTargets lists the pages of the topology and those that the plan adds.
+func scrapeTargets(t *Topology, plan gameday.Plan) func(context.Context) ([]metrics.Target, error) {
+	return func(ctx context.Context) ([]metrics.Target, error) {
+		pages, err := t.Client.ScrapeTargets(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var targets []metrics.Target
+		for _, p := range pages {
+			targets = append(targets, metrics.Target{URL: p.URL, Labels: p.Labels})
+		}
+		for _, url := range plan.Metrics.Targets {
+			targets = append(targets, metrics.Target{URL: url, Labels: map[string]string{"job": "extra", "instance": url}})
+		}
+		return targets, nil
+	}
+}
+
+// relative returns path as seen from the working directory where that is shorter to read.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/harness/platform/local"
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// TapeSuffix ends the names of tapes; what does not end so is imported.
+const TapeSuffix = ".gdtape"
+
+// Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a .gor file (plain
+// or .gz), or an access log. The caller closes it.
+func Open(path string) (replay.Source, error) {
+	if strings.HasSuffix(path, TapeSuffix) {
+		return tape.Open(path, tape.ReadOptions{})
+	}
+	return capture.Open(path, capture.ImportOptions{})
+}
+
+// newPlayer prepares the load of a plan.
+func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.Results) (*replay.Player, error) {
+	first, err := Open(plan.Traffic.Tape)
+	if err != nil {
+		return nil, err
+	}
+	if err := closeSource(first); err != nil {
+		return nil, err
+	}
+	c := replay.Config{
+		Run: run, Traffic: plan.Traffic, Flows: plan.Flows, Phases: plan.Phases, Seed: plan.Seed,
+		Open: func() (replay.Source, error) { return Open(plan.Traffic.Tape) }, Targets: targets, Results: results,
+	}
+	if plan.Ledger != nil {
+		c.Ack = replay.Ack{Flow: plan.Ledger.Flow, ID: plan.Ledger.ID}
+	}
+	return replay.New(c)
+}
+
+func closeSource(s replay.Source) error {
+	if c, ok := s.(interface{ Close() error }); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// entryURLs turns the plan's entry, a name of the topology or a URL, into URLs.
+func entryURLs(plan gameday.Plan) ([]string, error) {
+	to := plan.Traffic.To
+	if u, err := url.Parse(to); err == nil && u.Scheme != "" && u.Host != "" {
+		return []string{to}, nil
+	}
+	t, err := local.Load(plan.Environment.Topology)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range t.Entries {
+		if e.Name == to {
+			return []string{"http://" + e.Listen}, nil
+		}
+	}
+	return nil, fmt.Errorf("traffic to %q: the topology %s has no such entry, and it is no URL", to, plan.Environment.Topology)
+}
+
+// ledgerReader balances acknowledged ids against what the system's admin page lists. The page of any healthy
+// instance will do; it is asked until one answers.
+func ledgerReader(t *Topology, plan gameday.Plan) func(context.Context, []gameday.Ack) (gameday.Ledger, error) {
+	if plan.Ledger == nil {
+		return nil
+	}
+	return func(ctx context.Context, acks []gameday.Ack) (gameday.Ledger, error) {
+		var errs []error
+		for ctx.Err() == nil {
+			pages, err := t.Client.AdminURLs(ctx, plan.Ledger.Service, plan.Ledger.Path)
+			if err != nil {
+				return gameday.Ledger{}, err
+			}
+			errs = errs[:0]
+			for _, page := range pages {
+				kept, err := readLedger(ctx, page)
+				if err == nil {
+					return balance(acks, kept), nil
+				}
+				errs = append(errs, err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond): // between two rounds of asking
+			}
+		}
+		return gameday.Ledger{}, fmt.Errorf("read what %s kept: %w", plan.Ledger.Service, errors.Join(append(errs, ctx.Err())...))
+	}
+}

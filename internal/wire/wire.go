@@ -1,0 +1,110 @@
+// Package wire joins the parts of gameday for those who start it: the command and gamedaytest. It holds what
+// both need (compile a scenario, carry out a plan, judge, render, recover) and no policy of its own.
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gameday-dev/gameday/harness/platform/local"
+	"github.com/gameday-dev/gameday/harness/store"
+)
+
+// StoreDir is where runs are kept unless something else is asked for.
+const StoreDir = "runs"
+
+// endpointFile is where `gameday up` leaves its address, in the store, for runs to attach to.
+const endpointFile = "up.json"
+
+// Topology is a running system under test.
+type Topology struct {
+	Client     *local.Client
+	Endpoint   string // file with the address, for recovery from another process
+	supervisor *local.Supervisor
+}
+
+// Close stops what this process started and leaves alone what it attached to.
+func (t *Topology) Close() {
+	t.Client.Close()
+	if t.supervisor != nil {
+		t.supervisor.Close()
+		_ = os.Remove(t.Endpoint) // it says nothing any more
+	}
+}
+
+// Attached reports whether the topology belongs to another process.
+func (t *Topology) Attached() bool { return t.supervisor == nil }
+
+// UpOptions say what to start.
+type UpOptions struct {
+	Topology string         // path of the topology file
+	Replicas map[string]int // per service, instead of the file's
+	Dir      string         // for logs, data and the endpoint file
+	Endpoint string         // path of the endpoint file
+	Seed     uint64
+	Patience time.Duration
+}
+
+// Up starts a topology and waits until it is healthy.
+func Up(ctx context.Context, o UpOptions) (*Topology, error) {
+	t, err := local.Load(o.Topology)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Replicate(o.Replicas); err != nil {
+		return nil, err
+	}
+	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Patience: o.Patience})
+	if err != nil {
+		return nil, err
+	}
+	up := &Topology{Client: s.Client(), Endpoint: o.Endpoint, supervisor: s}
+	if err := local.WriteEndpoint(o.Endpoint, s.Endpoint()); err != nil {
+		up.Close()
+		return nil, err
+	}
+	return up, nil
+}
+
+// Attach connects to the topology that `gameday up` keeps, if one answers in the store at root. It returns
+// nil when there is none.
+func Attach(ctx context.Context, root string) (*Topology, error) {
+	path := EndpointPath(root)
+	e, err := local.ReadEndpoint(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // nothing to attach to is a normal answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	client := local.NewClient(e)
+	if _, err := client.Ping(ctx); err != nil {
+		client.Close()
+		return nil, nil //nolint:nilnil,nilerr // a file left by a topology that is gone
+	}
+	return &Topology{Client: client, Endpoint: path}, nil
+}
+
+// EndpointPath returns where the topology of a store leaves its address.
+func EndpointPath(root string) string { return filepath.Join(root, endpointFile) }
+
+// Dir returns the directory of the run that ref names: a directory, an id, the start of one, or "last".
+func Dir(root, ref string) (string, error) {
+	if info, err := os.Stat(filepath.Join(ref, "plan.json")); err == nil && !info.IsDir() {
+		return ref, nil
+	}
+	s, err := store.Open(root)
+	if err != nil {
+		return "", err
+	}
+	id, err := s.Resolve(ref)
+	if err != nil {
+		return "", fmt.Errorf("find run %q in %s: %w", ref, root, err)
+	}
+	return s.Dir(id), nil
+}

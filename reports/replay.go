@@ -1,0 +1,79 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/chart"
+	"github.com/gameday-dev/gameday/internal/hist"
+)
+
+// Replay writes what a replay alone did: counts and latency per flow, and how truthfully the load was offered.
+func Replay(w io.Writer, t gameday.Traffic, sender string) error {
+	type total struct {
+		due, sent        int64
+		classes          map[gameday.Class]int64
+		latency, service *hist.Histogram
+	}
+	flows := map[string]*total{}
+	for _, s := range t.Slices {
+		f := flows[s.Flow]
+		if f == nil {
+			f = &total{classes: map[gameday.Class]int64{}, latency: hist.New(), service: hist.New()}
+			flows[s.Flow] = f
+		}
+		f.due, f.sent = f.due+s.Due, f.sent+s.Sent
+		for class, n := range s.Classes {
+			f.classes[class] += n
+		}
+		for raw, into := range map[*[]byte]*hist.Histogram{&s.Latency: f.latency, &s.Service: f.service} {
+			if len(*raw) == 0 {
+				continue
+			}
+			h, err := hist.Decode(*raw)
+			if err != nil {
+				return fmt.Errorf("summarise flow %s at second %d: %w", s.Flow, s.Second, err)
+			}
+			into.Merge(h)
+		}
+	}
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 2, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "FLOW\tDUE\tSENT\tOK\tDEGRADED\tREJECTED\tERROR\tTIMEOUT\tP50\tP99\tMAX\tSERVICE P99\t")
+	for _, name := range sortedNames(flows) {
+		f := flows[name]
+		fmt.Fprintf(table, "%s\t%d\t%d\t", name, f.due, f.sent)
+		for _, class := range gameday.Classes {
+			fmt.Fprintf(table, "%d\t", f.classes[class])
+		}
+		q := func(h *hist.Histogram, p float64) string { return chart.Seconds.Format(h.Quantile(p).Seconds()) }
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", q(f.latency, 0.5), q(f.latency, 0.99), chart.Seconds.Format(f.latency.Max().Seconds()), q(f.service, 0.99))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fidelityText(&b, t.Fidelity, sender)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
+	var skipped []string
+	for _, cause := range sortedNames(f.Skipped) {
+		skipped = append(skipped, fmt.Sprintf("%d %s", f.Skipped[cause], cause))
+	}
+	if len(skipped) == 0 {
+		skipped = []string{"0"}
+	}
+	b.WriteByte('\n')
+	line(b, "Accounts", fmt.Sprintf("%d due = %d sent + %s skipped + %d unsent; %d unresolved, %d pressed again", f.Due, f.Sent, strings.Join(skipped, ", "), f.Unsent, f.Unresolved, f.Retries))
+	line(b, "Sent late", fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d seconds limited by the generator", short(f.LatenessP50), short(f.LatenessP99), short(f.LatenessMax), f.LimitedSecond, f.Seconds))
+	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	for _, p := range slices.Sorted(slices.Values(f.Problems)) {
+		line(b, "Problem", p)
+	}
+}
