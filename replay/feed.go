@@ -78,9 +78,18 @@ type trail struct {
 	made    int           // copies, for their names
 }
 
+// inProgress guesses whether the session has not ended: it has not been silent for twice its usual gap.
+func (t *trail) inProgress(at time.Duration) bool {
+	gap := time.Second
+	if n := len(t.history); n > 1 {
+		gap = (t.history[n-1].at - t.history[0].at) / time.Duration(n-1)
+	}
+	return len(t.history) > 0 && at-t.last < 2*gap
+}
+
 type step struct {
-	due time.Duration
-	req *request
+	at, due time.Duration
+	req     *request
 }
 
 // A voice is the recorded session itself, or a copy of it.
@@ -248,7 +257,7 @@ func (f *feed) exchange(x *Exchange, due time.Duration) {
 	t := f.trail(x)
 	req := f.editor.request(x, &t.lesson)
 	if len(t.history) < maxHistory {
-		t.history = append(t.history, step{due, req})
+		t.history = append(t.history, step{x.At, due, req})
 	}
 	for _, v := range t.voices {
 		f.add(due+v.shift, req, v)
@@ -370,6 +379,9 @@ func (f *feed) watchSurges() {
 		for _, name := range slices.Sorted(maps.Keys(f.trails)) {
 			t := f.trails[name]
 			f.mute(t, h)
+			if !t.inProgress(f.lastAt) {
+				continue
+			}
 			for range f.surplus(t, h) {
 				f.replayHistory(t, f.voice(t, h))
 			}
@@ -378,9 +390,6 @@ func (f *feed) watchSurges() {
 }
 
 func (f *feed) replayHistory(t *trail, v *voice) {
-	if len(t.history) == 0 {
-		return
-	}
 	shift := f.now() + soon + f.jitter(v)/4 - t.history[0].due
 	for _, s := range t.history {
 		f.add(s.due+shift, s.req, v)

@@ -71,9 +71,12 @@ func serve(t testing.TB, h http.HandlerFunc) (url string) {
 	return "http://" + l.Addr().String()
 }
 
-// play runs a player to its end.
+// play runs a player to its end. A busy machine is no problem here.
 func play(t testing.TB, c Config) (gameday.Traffic, []gameday.Slice) {
 	t.Helper()
+	if c.Traffic.MaxLate == 0 {
+		c.Traffic.MaxLate = gameday.Duration(10 * time.Second)
+	}
 	p, err := New(c)
 	require.NoError(t, err)
 	var slices []gameday.Slice

@@ -267,6 +267,17 @@ func (r *request) write(to []byte, run string, t trace, who identity, values map
 	return r.mark(to, run, t), missing
 }
 
+// size returns about how long the request will be.
+func (r *request) size() int {
+	n := 256
+	for _, t := range []text{r.head, r.body} {
+		for _, p := range t {
+			n += len(p.value)
+		}
+	}
+	return n
+}
+
 // mark appends what says that this is a replay, and ends the header.
 func (r *request) mark(to []byte, run string, t trace) []byte {
 	to = append(to, "X-Gameday-Replay: "...)

@@ -44,7 +44,7 @@ func (s *shot) render(run string) (unresolved bool) {
 	if s.raw != nil {
 		return false
 	}
-	raw, missing := s.req.write(make([]byte, 0, 512), run, s.trace, s.sess.who, s.sess.bound.live)
+	raw, missing := s.req.write(make([]byte, 0, s.req.size()), run, s.trace, s.sess.who, s.sess.bound.live)
 	s.raw = raw
 	return missing > 0
 }
