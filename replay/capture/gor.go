@@ -30,11 +30,8 @@ const (
 	gorHeldBytes  = 64 << 20
 )
 
-// Causes in Counts.Lost of a .gor file.
-const (
-	LostMalformed = "malformed record"
-	LostOrphan    = "response without request" // not an exchange of its own, so not in Arrived
-)
+// LostMalformed is the cause, in Counts.Lost, of .gor records that cannot be used.
+const LostMalformed = "malformed record"
 
 // A Gor reads a .gor file as the goreplay tool writes it: plain or gzip, headers of three and
 // four fields, requests (1), original (2) and replayed (3) responses. Requests and responses

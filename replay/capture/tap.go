@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,7 @@ func (t *Tap) Wrap(next http.Handler) http.Handler {
 			return
 		}
 		v := t.visit(w, r)
-		defer v.end() // also when next panics to break the connection
+		defer v.finish() // also when next panics to break the connection
 		next.ServeHTTP(v, v.request)
 		v.complete = true
 	})
@@ -80,8 +81,10 @@ type visit struct {
 	header    replay.Header
 	firstByte time.Duration
 	response  held
-	complete  bool // the handler returned
-	broken    bool // the client did not take the response
+	expected  int64 // bytes of the response body; -1 when the head does not say
+	finished  bool  // handed to the queue
+	complete  bool  // the handler returned
+	broken    bool  // the client did not take the response
 	upgraded  bool
 	silent    bool // the upstream gave no response: what is written comes from the proxy
 }
@@ -90,7 +93,7 @@ type visitKey struct{}
 
 func (t *Tap) visit(w http.ResponseWriter, r *http.Request) *visit {
 	now := time.Now()
-	v := &visit{ResponseWriter: w, tap: t, began: now, response: held{tap: t}}
+	v := &visit{ResponseWriter: w, tap: t, began: now, response: held{tap: t}, expected: -1}
 	v.x = &replay.Exchange{
 		Conn:   connOf(r),
 		Seq:    t.seq.Add(1) - 1,
@@ -136,19 +139,46 @@ func (v *visit) WriteHeader(status int) {
 		v.status = status
 		v.firstByte = time.Since(v.began)
 		v.header = headerOf(v.Header(), nil)
+		v.expected = v.length()
+		v.finishAt(0)
 	}
 	v.ResponseWriter.WriteHeader(status)
 }
 
-// Write passes bytes on and keeps what fits of those that went out.
+// length is how long the response body will be, as far as its head tells.
+func (v *visit) length() int64 {
+	if v.request.Method == http.MethodHead || v.status == http.StatusNoContent || v.status == http.StatusNotModified {
+		return 0
+	}
+	n, err := strconv.ParseInt(v.header.Get("Content-Length"), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// Write passes bytes on and keeps what fits of them.
 func (v *visit) Write(b []byte) (int, error) {
 	if v.status == 0 {
 		v.WriteHeader(http.StatusOK)
 	}
+	if !v.finished {
+		v.response.keep(b)
+		v.finishAt(v.response.size)
+	}
 	n, err := v.ResponseWriter.Write(b)
-	v.response.keep(b[:n])
 	v.broken = v.broken || err != nil && !errors.Is(err, http.ErrBodyNotAllowed)
 	return n, err
+}
+
+// finishAt hands the exchange to the queue before the last bytes of the response go out, where
+// it is known which are the last. So a client cannot ask the next thing before what it learnt
+// from this answer is known here: its session, above all.
+func (v *visit) finishAt(sent int64) {
+	if sent == v.expected && (v.body == nil || v.body.ended()) {
+		v.complete = true
+		v.finish()
+	}
 }
 
 // Unwrap lets http.ResponseController reach Flush and deadlines.
@@ -164,7 +194,15 @@ func (v *visit) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, rw, err
 }
 
-func (v *visit) end() {
+// finish hands the exchange to the queue, once.
+func (v *visit) finish() {
+	if v.status == 0 && v.complete && !v.upgraded {
+		v.WriteHeader(http.StatusOK) // what net/http answers when a handler writes nothing
+	}
+	if v.finished {
+		return
+	}
+	v.finished = true
 	x := v.x
 	if v.body != nil {
 		x.Body, x.Size, x.Upload = v.body.take()
@@ -172,9 +210,6 @@ func (v *visit) end() {
 	}
 	if v.upgraded {
 		v.status, v.header = http.StatusSwitchingProtocols, headerOf(v.Header(), nil)
-	}
-	if v.status == 0 && v.complete {
-		v.WriteHeader(http.StatusOK) // what net/http answers when a handler writes nothing
 	}
 	body, size := v.response.take()
 	if v.status != 0 && !v.silent {
@@ -253,6 +288,7 @@ type teeBody struct {
 	mu     sync.Mutex
 	held   held
 	upload time.Duration
+	eof    bool
 }
 
 func (t *teeBody) Read(b []byte) (int, error) {
@@ -260,10 +296,17 @@ func (t *teeBody) Read(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held.keep(b[:n])
-	if err != nil && t.upload == 0 {
-		t.upload = time.Since(t.began)
+	if err != nil && !t.eof {
+		t.eof, t.upload = true, time.Since(t.began)
 	}
 	return n, err
+}
+
+// ended reports whether the body was read to its end.
+func (t *teeBody) ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.eof
 }
 
 func (t *teeBody) take() ([]byte, int64, time.Duration) {
