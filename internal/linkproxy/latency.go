@@ -43,7 +43,12 @@ func (l *latency) Pipe(stub *toxics.ToxicStub) {
 				stub.Close()
 				return
 			}
-			timer.Reset(time.Until(chunk.Timestamp.Add(l.delay())))
+			wait := time.Until(chunk.Timestamp.Add(l.delay()))
+			if wait <= 0 {
+				stub.Output <- chunk
+				continue
+			}
+			timer.Reset(wait)
 			select {
 			case <-timer.C:
 				stub.Output <- chunk
