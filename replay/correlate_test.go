@@ -161,24 +161,23 @@ func TestWhatIsLearnt(t *testing.T) {
 func TestALiveValueCannotBreakOutOfItsPlace(t *testing.T) {
 	evil := "x\r\nX-Admin: 1"
 	values := map[string]string{"tok": evil, "123": `1,"admin":true`, "name": `a","admin":"b`, "seg": "a/b?c d"}
-	var head, body text
+	var c composer
 	sort := func(v string, _ coding) kind {
 		if _, ok := values[v]; ok {
 			return live
 		}
 		return literal
 	}
-	head.header("Bearer tok", sort)
-	got, missing := head.append(nil, identity{}, values)
+	c.header("Bearer tok", sort)
+	got, missing := c.text().append(nil, identity{}, values)
 	require.Equal(t, "Bearer tok", string(got))
 	require.Equal(t, 1, missing)
-	require.True(t, body.json([]byte(`{"n":123,"s":"name"}`), sort, func(string, coding) text { return nil }))
-	got, missing = body.append(nil, identity{}, values)
+	require.True(t, c.json([]byte(`{"n":123,"s":"name"}`), sort, func(string, coding) text { return nil }))
+	got, missing = c.text().append(nil, identity{}, values)
 	require.Equal(t, `{"n":123,"s":"a\",\"admin\":\"b"}`, string(got))
 	require.Equal(t, 1, missing)
-	var target text
-	target.target("/a/seg", sort)
-	got, _ = target.append(nil, identity{}, values)
+	c.target("/a/seg", sort)
+	got, _ = c.text().append(nil, identity{}, values)
 	require.NotContains(t, string(got), " ")
 	require.NotContains(t, string(got), "?")
 }
@@ -187,17 +186,16 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"a":[1,"b",{"c":null}],"d\"e":"x\u00e9"}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		var same text
+		var same, other composer
 		if !same.json(doc, func(string, coding) kind { return literal }, func(string, coding) text { return nil }) {
 			return
 		}
-		out, _ := same.append(nil, identity{}, nil)
+		out, _ := same.text().append(nil, identity{}, nil)
 		if string(out) != string(doc) {
 			t.Errorf("%q became %q", doc, out)
 		}
-		var other text
 		other.json(doc, func(string, coding) kind { return renamed }, func(string, coding) text { return nil })
-		if out, _ := other.append(nil, identity{suffix: "9"}, nil); !json.Valid(out) {
+		if out, _ := other.text().append(nil, identity{suffix: "9"}, nil); !json.Valid(out) {
 			t.Errorf("%q became %q", doc, out)
 		}
 	})

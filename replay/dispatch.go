@@ -1,8 +1,8 @@
 package replay
 
 import (
-	"container/heap"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -26,18 +26,18 @@ func (p *Player) pressAgain(s *shot, now time.Duration) {
 // does. It never waits for an answer.
 func (p *Player) dispatch(ctx context.Context) {
 	clock := newClock(p.start)
-	var due schedule
+	var due queue[*shot]
 	var spare []*shot
 	for ctx.Err() == nil {
 		p.mu.Lock()
 		p.inbox, spare = spare[:0], p.inbox
 		p.mu.Unlock()
 		for _, s := range spare {
-			heap.Push(&due, s)
+			due.push(s)
 		}
 		fed, now := time.Duration(p.fed.Load()), clock.now()
 		for len(due) > 0 && due[0].due <= now {
-			s := heap.Pop(&due).(*shot)
+			s := due.pop()
 			p.fire(s, now)
 			now = clock.now()
 		}
@@ -53,7 +53,7 @@ func (p *Player) dispatch(ctx context.Context) {
 	}
 	p.engine.stop()
 	p.mu.Lock()
-	left := append([]*shot(due), p.inbox...)
+	left := append(slices.Clone(due), p.inbox...)
 	p.mu.Unlock()
 	for _, s := range left {
 		if s.attempt > 0 {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -34,9 +33,10 @@ const (
 // are a function of the tape, the plan and the seed alone.
 type feed struct {
 	plan   plan
-	editor editor
+	editor *editor
 	seed   uint64
 	run    string
+	keys   uint64 // seed of idempotency keys: another one in every run
 	open   func() (Source, error)
 	now    func() time.Duration
 	surges *surges
@@ -49,7 +49,7 @@ type feed struct {
 	lastAt  time.Duration // of the newest exchange
 	count   int           // of exchanges in this pass
 	trails  map[string]*trail
-	pending pendingHeap
+	pending queue[pending]
 	seq     uint64
 	surging []*surge
 	ended   bool          // the tape ended before the planned length
@@ -108,6 +108,8 @@ type pending struct {
 	req   *request
 	voice *voice
 }
+
+func (p pending) before(q pending) bool { return p.due < q.due || p.due == q.due && p.seq < q.seq }
 
 // play hands over shots until the length has passed or the tape ends. It returns nil when ctx ends.
 func (f *feed) play(ctx context.Context) error {
@@ -226,8 +228,7 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 func (f *feed) handOver(horizon time.Duration) {
 	var shots []*shot
 	for len(f.pending) > 0 && f.pending[0].due < horizon {
-		p := heap.Pop(&f.pending).(pending)
-		if s := f.shot(p); s != nil {
+		if s := f.shot(f.pending.pop()); s != nil {
 			shots = append(shots, s)
 		}
 	}
@@ -267,7 +268,7 @@ func (f *feed) exchange(x *Exchange, due time.Duration) {
 
 func (f *feed) add(due time.Duration, req *request, v *voice) {
 	f.seq++
-	heap.Push(&f.pending, pending{due, f.seq, req, v})
+	f.pending.push(pending{due, f.seq, req, v})
 }
 
 // copyRequest adds what surges of a single flow make of one request of a voice: requests in sessions of their
@@ -353,7 +354,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 	}
 	name := t.name + suffix
 	return &voice{by: by, sess: &session{
-		name: name, who: identity{suffix, hash(f.seed, f.run, name)}, bound: &bindings{},
+		name: name, who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
 
@@ -409,20 +410,4 @@ func (f *feed) forget(at time.Duration) {
 			return
 		}
 	}
-}
-
-// pendingHeap orders by due time, and then as on the tape.
-type pendingHeap []pending
-
-func (h pendingHeap) Len() int { return len(h) }
-func (h pendingHeap) Less(i, j int) bool {
-	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
-}
-func (h pendingHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *pendingHeap) Push(x any)   { *h = append(*h, x.(pending)) }
-func (h *pendingHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
 }

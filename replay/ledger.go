@@ -125,23 +125,20 @@ type fold struct {
 }
 
 func (f *fold) second(number int, records []record, sink func(gameday.Slice)) error {
-	slices.SortFunc(records, func(a, b record) int { return cmp.Compare(a.due, b.due) })
-	if err := f.results.add(records, f.flows); err != nil {
-		return err
+	if f.results != nil {
+		slices.SortFunc(records, func(a, b record) int { return cmp.Compare(a.due, b.due) })
+		if err := f.results.add(records, f.flows); err != nil {
+			return err
+		}
 	}
 	if len(records) > 0 {
 		f.fidelity.Seconds++
 	}
-	byFlow := make([][]record, len(f.flows))
-	for _, r := range records {
-		byFlow[r.flow] = append(byFlow[r.flow], r)
-	}
-	for i, flow := range f.flows {
-		slice, err := f.slice(number, flow.Name, byFlow[i])
+	for flow := range f.flows {
+		slice, err := f.slice(number, flow, records)
 		if err != nil {
 			return err
 		}
-		f.keepWorst(i, byFlow[i])
 		if sink != nil {
 			sink(slice)
 		}
@@ -149,42 +146,15 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 	return nil
 }
 
-func (f *fold) slice(number int, flow string, records []record) (gameday.Slice, error) {
-	s := gameday.Slice{Second: number, Flow: flow, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
-	latency, service, lateness := f.scratch[0], f.scratch[1], f.scratch[2]
+func (f *fold) slice(number, flow int, records []record) (gameday.Slice, error) {
+	s := gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
 	for _, h := range f.scratch {
 		h.Reset()
 	}
-	for _, r := range records {
-		if r.again {
-			f.fidelity.Retries++
-			continue
+	for i := range records {
+		if r := &records[i]; r.flow == flow {
+			f.count(&s, r)
 		}
-		s.Due++
-		switch r.fate {
-		case skipped:
-			s.Skipped++
-			f.fidelity.Skipped[r.cause]++
-			continue
-		case unsent:
-			s.Unsent++
-			if r.cause == causePool {
-				f.pool++
-			}
-			continue
-		}
-		s.Sent++
-		s.Classes[r.class]++
-		if r.code != 0 {
-			s.Codes[r.code]++
-		}
-		s.BytesIn += r.in
-		if r.lateness() > f.maxLate {
-			s.Late++
-		}
-		latency.Record(r.latency())
-		service.Record(r.service())
-		lateness.Record(r.lateness())
 	}
 	f.fidelity.Due += s.Due
 	f.fidelity.Sent += s.Sent
@@ -202,22 +172,56 @@ func (f *fold) slice(number int, flow string, records []record) (gameday.Slice, 
 	return s, nil
 }
 
-func (f *fold) keepWorst(flow int, records []record) {
-	kept := f.worst[flow]
-	for _, r := range records {
-		if r.fate != sent || len(kept) == worstKept && !r.worse(kept[worstKept-1]) {
-			continue
-		}
-		i, _ := slices.BinarySearchFunc(kept, r, func(a, b record) int {
-			if b.worse(a) {
-				return 1
-			}
-			return -1
-		})
-		kept = slices.Insert(kept, i, r)
-		kept = kept[:min(len(kept), worstKept)]
+// count adds one record to its slice.
+func (f *fold) count(s *gameday.Slice, r *record) {
+	if r.fate == sent {
+		f.keepWorst(r)
 	}
-	f.worst[flow] = kept
+	if r.again {
+		f.fidelity.Retries++
+		return
+	}
+	s.Due++
+	switch r.fate {
+	case skipped:
+		s.Skipped++
+		f.fidelity.Skipped[r.cause]++
+		return
+	case unsent:
+		s.Unsent++
+		if r.cause == causePool {
+			f.pool++
+		}
+		return
+	}
+	s.Sent++
+	s.Classes[r.class]++
+	if r.code != 0 {
+		s.Codes[r.code]++
+	}
+	s.BytesIn += r.in
+	if r.lateness() > f.maxLate {
+		s.Late++
+	}
+	f.scratch[0].Record(r.latency())
+	f.scratch[1].Record(r.service())
+	f.scratch[2].Record(r.lateness())
+}
+
+// keepWorst puts r among the worst of its flow, if it is one of them.
+func (f *fold) keepWorst(r *record) {
+	kept := f.worst[r.flow]
+	if len(kept) == worstKept && !r.worse(&kept[worstKept-1]) {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(kept, r, func(a record, b *record) int {
+		if b.worse(&a) {
+			return 1
+		}
+		return -1
+	})
+	kept = slices.Insert(kept, i, *r)
+	f.worst[r.flow] = kept[:min(len(kept), worstKept)]
 }
 
 // showWorst returns the worst requests of every flow, the worst of all first.
@@ -228,9 +232,9 @@ func (f *fold) showWorst() []gameday.WorstRequest {
 	}
 	slices.SortStableFunc(all, func(a, b record) int {
 		switch {
-		case a.worse(b):
+		case a.worse(&b):
 			return -1
-		case b.worse(a):
+		case b.worse(&a):
 			return 1
 		}
 		return 0

@@ -198,6 +198,7 @@ func (p *Player) now() time.Duration { return time.Since(p.start) }
 // error beside what was done until then.
 func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
 	p.start = start
+	p.feed.keys = hash(p.config.Seed, p.config.Run, start.String())
 	p.config.Results.begin(start, p.config.Targets[0], p.config.Run)
 	cpu := ownCPU()
 	began := time.Now()

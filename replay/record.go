@@ -33,12 +33,12 @@ const (
 	unsent       // due, but there was no way to send it in time
 )
 
-func (r record) latency() time.Duration  { return r.done - r.due }
-func (r record) service() time.Duration  { return r.done - r.sent }
-func (r record) lateness() time.Duration { return r.sent - r.due }
+func (r *record) latency() time.Duration  { return r.done - r.due }
+func (r *record) service() time.Duration  { return r.done - r.sent }
+func (r *record) lateness() time.Duration { return r.sent - r.due }
 
 // worst returns r as it is shown to people.
-func (r record) worst(flow string) gameday.WorstRequest {
+func (r *record) worst(flow string) gameday.WorstRequest {
 	return gameday.WorstRequest{
 		At: gameday.Duration(r.due), Flow: flow, Session: r.session, Method: r.method, Path: r.path,
 		Code: r.code, Class: r.class, Latency: gameday.Duration(r.latency()), Service: gameday.Duration(r.service()),
@@ -47,7 +47,7 @@ func (r record) worst(flow string) gameday.WorstRequest {
 }
 
 // worse orders records by how much they are worth showing: failures first, then the slowest.
-func (r record) worse(s record) bool {
+func (r *record) worse(s *record) bool {
 	if a, b := succeeded(r.class), succeeded(s.class); a != b {
 		return b
 	}

@@ -3,6 +3,8 @@ package replay
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +49,7 @@ type editor struct {
 	ackID    string
 	host     string // of the target
 	prefix   string // of every path there
+	composer composer
 }
 
 type rewrite struct {
@@ -54,8 +57,8 @@ type rewrite struct {
 	gameday.Rewrite
 }
 
-func newEditor(c Config, r routes, host, prefix string) editor {
-	e := editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix}
+func newEditor(c Config, r routes, host, prefix string) *editor {
+	e := &editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix}
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
 	}
@@ -66,7 +69,7 @@ func newEditor(c Config, r routes, host, prefix string) editor {
 }
 
 // request makes the request of x, and takes the lesson that x holds for its session.
-func (e editor) request(x *Exchange, l *lesson) *request {
+func (e *editor) request(x *Exchange, l *lesson) *request {
 	path, _, _ := strings.Cut(x.Target, "?")
 	r := &request{method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
 	if x.Response != nil {
@@ -95,7 +98,7 @@ func (l *lesson) sorter(key string) sorter {
 }
 
 // reason returns why x cannot be sent; "" when it can.
-func (e editor) reason(x *Exchange) string {
+func (e *editor) reason(x *Exchange) string {
 	switch {
 	case !isToken(x.Method) || !isTarget(x.Target):
 		return skipMalformed
@@ -125,46 +128,62 @@ func isTarget(text string) bool {
 	return text != "" && (text[0] == '/' || text == "*") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-func (e editor) compose(r *request, x *Exchange, sort sorter) {
-	r.head.lit(x.Method + " " + e.prefix)
-	r.head.target(x.Target, sort)
-	r.head.lit(" HTTP/1.1\r\nHost: " + e.host + "\r\n")
+func (e *editor) compose(r *request, x *Exchange, sort sorter) {
+	c := &e.composer
+	c.lit(x.Method + " " + e.prefix)
+	c.target(x.Target, sort)
+	c.lit(" HTTP/1.1\r\nHost: " + e.host + "\r\n")
 	set := e.headers(x)
 	for _, f := range x.Header {
-		name := strings.ToLower(f.Name)
-		if _, replaced := set[name]; replaced || hop[name] {
+		if _, replaced := set[strings.ToLower(f.Name)]; replaced || isHop(f.Name) {
 			continue
 		}
-		r.head.lit(f.Name + ": ")
-		if name == "cookie" {
-			r.head.cookies(f.Value, sort)
+		c.lit(f.Name)
+		c.lit(": ")
+		if strings.EqualFold(f.Name, "Cookie") {
+			c.cookies(f.Value, sort)
 		} else {
-			r.head.header(f.Value, sort)
+			c.header(f.Value, sort)
 		}
-		r.head.lit("\r\n")
+		c.lit("\r\n")
 	}
-	for _, w := range e.rewrites {
-		if parts, ok := set[strings.ToLower(w.Header)]; ok && w.Header != "" {
-			r.head.lit(w.Header + ": ")
-			for _, p := range parts {
-				r.head.add(p)
-			}
-			r.head.lit("\r\n")
-			delete(set, strings.ToLower(w.Header))
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		c.lit(textproto.CanonicalMIMEHeaderKey(name) + ": ")
+		for _, p := range set[name] {
+			c.add(p)
 		}
+		c.lit("\r\n")
 	}
+	r.head = c.text()
 	r.hasBody = len(x.Body) > 0 || !safe(x.Method)
 	switch {
 	case len(x.Body) == 0:
-	case r.body.json(x.Body, sort, e.edits(x)):
+	case c.json(x.Body, sort, e.edits(x)):
+		r.body = c.text()
 	case strings.HasPrefix(x.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
-		r.body.form(string(x.Body), sort)
+		c.form(string(x.Body), sort)
+		r.body = c.text()
 	default:
 		r.body = text{part{value: string(x.Body)}}
 	}
 }
 
-// hop names the headers that belong to a connection or that the player sets itself.
+// isHop reports whether a header belongs to a connection, or is one that the player sets itself.
+func isHop(name string) bool {
+	var lower [24]byte
+	if len(name) > len(lower) {
+		return false
+	}
+	for i := range len(name) {
+		lower[i] = name[i]
+		if 'A' <= name[i] && name[i] <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	return hop[string(lower[:len(name)])]
+}
+
+// hop is the table of isHop, in lower case.
 var hop = map[string]bool{
 	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
 	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
@@ -174,7 +193,7 @@ var hop = map[string]bool{
 
 // headers returns the headers that are set anew for x, by name in lower case. Of two rules for one header
 // the last counts.
-func (e editor) headers(x *Exchange) map[string]text {
+func (e *editor) headers(x *Exchange) map[string]text {
 	var set map[string]text
 	for _, w := range e.rewrites {
 		if w.Header != "" && w.match(x.Method, x.Target) {
@@ -188,7 +207,7 @@ func (e editor) headers(x *Exchange) map[string]text {
 }
 
 // edits says what replaces the fields of the body of x: names of users, and fields set anew.
-func (e editor) edits(x *Exchange) func(path string, code coding) text {
+func (e *editor) edits(x *Exchange) func(path string, code coding) text {
 	var rules []rewrite
 	for _, w := range e.rewrites {
 		if w.JSON != "" && w.match(x.Method, x.Target) {
@@ -211,7 +230,7 @@ func (e editor) edits(x *Exchange) func(path string, code coding) text {
 }
 
 // template resolves ${$.path} in the value of a rule. A field that the body does not have is empty.
-func (e editor) template(value string, x *Exchange, code coding) text {
+func (e *editor) template(value string, x *Exchange, code coding) text {
 	var t text
 	for {
 		before, rest, ok := strings.Cut(value, "${")

@@ -57,19 +57,5 @@ func (s *shot) record() record {
 	}
 }
 
-// schedule is a heap of shots by due time.
-type schedule []*shot
-
-func (h schedule) Len() int { return len(h) }
-func (h schedule) Less(i, j int) bool {
-	return h[i].due < h[j].due || h[i].due == h[j].due && h[i].seq < h[j].seq
-}
-func (h schedule) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *schedule) Push(x any)   { *h = append(*h, x.(*shot)) }
-func (h *schedule) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return last
-}
+// before orders shots by due time, and then as they were planned.
+func (s *shot) before(t *shot) bool { return s.due < t.due || s.due == t.due && s.seq < t.seq }

@@ -132,24 +132,3 @@ func (t text) needsLive() bool {
 	}
 	return false
 }
-
-// lit adds literal text, joined with what is literal before it.
-func (t *text) lit(value string) {
-	if value == "" {
-		return
-	}
-	if n := len(*t); n > 0 && (*t)[n-1].kind == literal {
-		(*t)[n-1].value += value
-		return
-	}
-	*t = append(*t, part{value: value})
-}
-
-// add adds a part.
-func (t *text) add(p part) {
-	if p.kind == literal {
-		t.lit(p.code.write(p.value))
-		return
-	}
-	*t = append(*t, p)
-}

@@ -5,57 +5,94 @@ import "strings"
 // A sorter says what a value in a request is. Values of no interest are literal.
 type sorter func(value string, code coding) kind
 
+// A composer makes texts: it joins what is literal, and sorts the values in between.
+type composer struct {
+	parts   text
+	pending []byte // literal text that is not yet a part
+}
+
+// text returns what was composed, and starts anew.
+func (c *composer) text() text {
+	c.flush()
+	t := c.parts
+	c.parts = nil
+	return t
+}
+
+func (c *composer) flush() {
+	if len(c.pending) > 0 {
+		c.parts = append(c.parts, part{value: string(c.pending)})
+		c.pending = c.pending[:0]
+	}
+}
+
+// lit adds literal text as it is.
+func (c *composer) lit(value string) { c.pending = append(c.pending, value...) }
+
+// add adds a part.
+func (c *composer) add(p part) {
+	if p.kind == literal {
+		c.lit(p.code.write(p.value))
+		return
+	}
+	c.flush()
+	c.parts = append(c.parts, p)
+}
+
 // target adds a request target: all of it, each path segment and each value of the query.
-func (t *text) target(target string, sort sorter) {
+func (c *composer) target(target string, sort sorter) {
 	if k := sort(target, plain); k != literal {
-		t.add(part{k, plain, target})
+		c.add(part{k, plain, target})
 		return
 	}
 	path, rawQuery, hasQuery := strings.Cut(target, "?")
-	for i, segment := range strings.Split(path, "/") {
-		if i > 0 {
-			t.lit("/")
+	for {
+		segment, rest, more := strings.Cut(path, "/")
+		c.token(segment, query, sort)
+		if !more {
+			break
 		}
-		t.token(segment, query, sort)
+		c.lit("/")
+		path = rest
 	}
 	if hasQuery {
-		t.lit("?")
-		t.form(rawQuery, sort)
+		c.lit("?")
+		c.form(rawQuery, sort)
 	}
 }
 
 // form adds a query or a form: each value.
-func (t *text) form(form string, sort sorter) {
+func (c *composer) form(form string, sort sorter) {
 	for i, pair := range strings.Split(form, "&") {
 		if i > 0 {
-			t.lit("&")
+			c.lit("&")
 		}
 		name, value, ok := strings.Cut(pair, "=")
-		t.lit(name)
+		c.lit(name)
 		if ok {
-			t.lit("=")
-			t.token(value, query, sort)
+			c.lit("=")
+			c.token(value, query, sort)
 		}
 	}
 }
 
 // cookies adds the value of a Cookie header. Cookies that name a session are the sender's own.
-func (t *text) cookies(cookies string, sort sorter) {
+func (c *composer) cookies(cookies string, sort sorter) {
 	for i, pair := range strings.Split(cookies, ";") {
 		if i > 0 {
-			t.lit(";")
+			c.lit(";")
 		}
 		name, value, ok := strings.Cut(pair, "=")
-		t.lit(name)
+		c.lit(name)
 		if !ok {
 			continue
 		}
-		t.lit("=")
+		c.lit("=")
 		k := sort(value, plain)
 		if k == literal && namesSession(name) {
 			k = renamed
 		}
-		t.add(part{k, plain, value})
+		c.add(part{k, plain, value})
 	}
 }
 
@@ -65,41 +102,41 @@ func namesSession(cookie string) bool {
 }
 
 // header adds the value of another header: all of it, or what follows the scheme.
-func (t *text) header(value string, sort sorter) {
+func (c *composer) header(value string, sort sorter) {
 	if k := sort(value, plain); k != literal {
-		t.add(part{k, plain, value})
+		c.add(part{k, plain, value})
 		return
 	}
 	scheme, rest, ok := strings.Cut(value, " ")
 	if !ok || strings.Contains(rest, " ") {
-		t.lit(value)
+		c.lit(value)
 		return
 	}
-	t.lit(scheme + " ")
-	t.token(rest, plain, sort)
+	c.lit(scheme + " ")
+	c.token(rest, plain, sort)
 }
 
 // token adds one value as it is written.
-func (t *text) token(raw string, code coding, sort sorter) {
+func (c *composer) token(raw string, code coding, sort sorter) {
 	if raw == "" {
 		return
 	}
 	value := code.read(raw)
 	if k := sort(value, code); k != literal {
-		t.add(part{k, code, value})
+		c.add(part{k, code, value})
 		return
 	}
-	t.lit(raw)
+	c.lit(raw)
 }
 
 // json adds a JSON document, and reports whether it is one. edit may return parts in place of the value at
 // a path; nil leaves it to sort.
-func (t *text) json(doc []byte, sort sorter, edit func(path string, code coding) text) bool {
+func (c *composer) json(doc []byte, sort sorter, edit func(path string, code coding) text) bool {
 	done := 0
 	replace := func(start, end int, parts ...part) {
-		t.lit(string(doc[done:start]))
+		c.lit(string(doc[done:start]))
 		for _, p := range parts {
-			t.add(p)
+			c.add(p)
 		}
 		done = end
 	}
@@ -121,7 +158,7 @@ func (t *text) json(doc []byte, sort sorter, edit func(path string, code coding)
 		}
 	})
 	if ok {
-		t.lit(string(doc[done:]))
+		c.lit(string(doc[done:]))
 	}
 	return ok
 }
