@@ -16,6 +16,7 @@ import (
 
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/redact"
 )
 
 const monkeys = "\n🐵🙈🙉\n"
@@ -184,8 +185,10 @@ func TestGorRoundTrip(t *testing.T) {
 				Header: replay.Header{{Name: "Transfer-Encoding", Value: "chunked"}}, Body: []byte(body), Size: int64(len(body)),
 			},
 		},
-		{Conn: 0xe65c26cb7f000001, Session: "conn-e65c26cb7f000001", Seq: 1, At: time.Second, Method: "HEAD", Target: "*", Proto: "HTTP/1.0", Header: replay.Header{},
-			Response: &replay.Response{Status: 304, Header: replay.Header{{Name: "Content-Length", Value: "77"}}}},
+		{
+			Conn: 0xe65c26cb7f000001, Session: "conn-e65c26cb7f000001", Seq: 1, At: time.Second, Method: "HEAD", Target: "*", Proto: "HTTP/1.0", Header: replay.Header{},
+			Response: &replay.Response{Status: 304, Header: replay.Header{{Name: "Content-Length", Value: "77"}}},
+		},
 	}
 	var b bytes.Buffer
 	w := capture.NewGorWriter(&b, start)
@@ -228,4 +231,21 @@ func FuzzGor(f *testing.F) {
 			t.Fatalf("%d exchanges, ledger says %d", n, g.Counts().Captured)
 		}
 	})
+}
+
+// TestImportedSessionsHoldNoSecret: an importer names sessions by cookies and credentials as
+// they stand in the file; redaction takes them out of the name as well.
+func TestImportedSessionsHoldNoSecret(t *testing.T) {
+	r, err := redact.New(redact.Rules{}, nil)
+	require.NoError(t, err)
+	xs, _, _, err := importGor(t, "1 "+connA1+" 5 0\nGET /1 HTTP/1.1\r\nCookie: sid=S3cret\r\n\r\n"+monkeys+
+		"1 "+connB+" 6 0\nGET /2 HTTP/1.1\r\nAuthorization: Bearer T0ken\r\nCookie: sid=S3cret\r\n\r\n"+monkeys)
+	require.NoError(t, err)
+	require.Len(t, xs, 2)
+	for _, x := range xs {
+		r.Exchange(x)
+		require.NotContains(t, fmt.Sprintf("%+v", *x), "S3cret")
+		require.NotContains(t, fmt.Sprintf("%+v", *x), "T0ken")
+		require.Equal(t, r.Pseudonym("S3cret"), x.Session)
+	}
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -118,7 +119,7 @@ const answerMax = 64 << 10 // a login answer is small; larger bodies are not loo
 
 // tokenIn returns the credential that a JSON answer hands out, if any.
 func tokenIn(body []byte) string {
-	if len(body) == 0 || len(body) > answerMax || body[0] != '{' {
+	if len(body) > answerMax || !bytes.HasPrefix(body, []byte("{")) || !bytes.Contains(body, []byte(`token"`)) {
 		return ""
 	}
 	var answer struct {

@@ -113,8 +113,10 @@ func TestCodedBodiesAreDecodedWhenTheyChange(t *testing.T) {
 		body := encode(`{"token":"abc"}`)
 		resp := &replay.Response{
 			Header: replay.Header{
-				{Name: "Content-Encoding", Value: coding}, {Name: "Content-Type", Value: "application/json"},
-				{Name: "Content-Length", Value: "99"}, {Name: "Digest", Value: "old"},
+				{Name: "Content-Encoding", Value: coding},
+				{Name: "Content-Type", Value: "application/json"},
+				{Name: "Content-Length", Value: "99"},
+				{Name: "Digest", Value: "old"},
 			},
 			Body: body, Size: int64(len(body)),
 		}
@@ -168,6 +170,9 @@ func TestOneSecretOnePseudonym(t *testing.T) {
 	require.Regexp(t, `^gd~[a-z2-7]{16}$`, token)
 	require.Equal(t, "Bearer "+token, cart.Header.Get("Authorization"))
 	require.Equal(t, "/cart?token="+token, cart.Target)
+	named := &replay.Exchange{Session: "S3cret"} // by an importer, before redaction
+	r.Exchange(named)
+	require.Equal(t, "sid="+named.Session, cart.Header.Get("Cookie"))
 	require.Equal(t, login.Response.Header[0].Value, cart.Header.Get("Cookie")+"; Path=/")
 
 	again, err := redact.New(redact.Rules{}, key)

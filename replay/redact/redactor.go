@@ -37,8 +37,10 @@ func (r *Redactor) Dropped() int64 { return r.dropped.Load() }
 
 // Exchange replaces the secrets of x in place. Bodies that change are stored without content
 // coding, with header lines that fit; bodies that should be looked into and cannot be (broken
-// JSON, an unknown coding) are removed and count as truncated.
+// JSON, an unknown coding) are removed and count as truncated. The name of the session may be a
+// cookie's value or a client's address, so it becomes a pseudonym too.
 func (r *Redactor) Exchange(x *replay.Exchange) {
+	x.Session = r.Pseudonym(x.Session)
 	x.Target = r.url(x.Target)
 	r.header(x.Header)
 	r.header(x.Trailer)

@@ -47,7 +47,7 @@ func (r *Redactor) pairs(s string, names set) string {
 		if end < start {
 			end = len(s)
 		}
-		name, value, found := strings.Cut(s[start:end], "=")
+		name, _, found := strings.Cut(s[start:end], "=")
 		if found && names.has(leaf(unescape(name))) {
 			// A bare ; may separate fields or belong to the secret: it goes with the secret.
 			if rest := strings.IndexByte(s[end:], '&'); rest >= 0 {
@@ -55,7 +55,7 @@ func (r *Redactor) pairs(s string, names set) string {
 			} else {
 				end = len(s)
 			}
-			value = s[start+len(name)+1 : end]
+			value := s[start+len(name)+1 : end]
 			out.WriteString(s[last : end-len(value)])
 			out.WriteString(r.Pseudonym(unescape(value)))
 			last = end

@@ -18,7 +18,7 @@ import (
 
 // Options bound what a crash can cost. The zero value is the default.
 type Options struct {
-	Flush time.Duration // records wait at most this long for their frame to be written; 0 means 100 ms
+	Flush time.Duration // records wait at most this long for their frame to be written; 0 or less means 100 ms
 	Sync  time.Duration // written frames wait at most this long for the disk; 0 means 1 s, negative leaves it to the system
 }
 
@@ -88,7 +88,7 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if w.err != nil {
 		return nil, errors.Join(w.err, f.Close(), os.Remove(path))
 	}
-	if o.Flush == 0 {
+	if o.Flush <= 0 {
 		o.Flush = DefaultFlush
 	}
 	if o.Sync == 0 {
