@@ -1,6 +1,7 @@
 package local
 
 import (
+	"maps"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -88,9 +89,7 @@ func (t *truth) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	why := map[string]int{"released": 0, "deadline": 0, "lease": 0}
-	for cause, n := range t.s.endings {
-		why[cause] = n
-	}
+	maps.Copy(why, t.s.endings)
 	for cause, n := range why {
 		counter(t.ended, float64(n), cause)
 	}

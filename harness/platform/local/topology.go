@@ -2,6 +2,7 @@ package local
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -191,9 +192,7 @@ func (t *Topology) labelsOf(names ...string) map[string]string {
 		}
 		if shared == nil {
 			shared = map[string]string{}
-			for k, v := range s.Labels {
-				shared[k] = v
-			}
+			maps.Copy(shared, s.Labels)
 			continue
 		}
 		for k, v := range shared {
