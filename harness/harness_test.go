@@ -294,6 +294,37 @@ func TestTwoFaultsOnOneProperty(t *testing.T) {
 	})
 }
 
+func TestRepetitionsThatFindNobody(t *testing.T) {
+	repeat := func(at float64) gameday.Step {
+		step := kill("chaos-"+seconds(at).String(), at, 4)
+		step.Group, step.Selector.MinHealthy = "chaos", 3
+		return step
+	}
+	in(t, "are spared by the minimum of healthy ones, once one has acted", func(t *testing.T) {
+		report, err := newBench(repeat(8), repeat(9), repeat(13)).run(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultPass, report.Result, report.Reasons)
+		require.Len(t, only(report.Run.Events, gameday.EventInjecting), 2)
+		require.Len(t, only(report.Run.Events, gameday.EventSkipped), 1)
+	})
+	in(t, "are no pass when none has", func(t *testing.T) {
+		b := newBench(repeat(8), repeat(9))
+		for i := range b.config.Plan.Steps {
+			b.config.Plan.Steps[i].Selector.MinHealthy = 9
+		}
+		report, err := b.run(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultInconclusive, report.Result)
+	})
+	in(t, "are an error when the fault is not repeated", func(t *testing.T) {
+		step := kill("once", 8, 1)
+		step.Selector.MinHealthy = 9
+		report, err := newBench(step).run(t, t.Context())
+		require.ErrorIs(t, err, gameday.ErrNoTarget)
+		require.Equal(t, gameday.ResultError, report.Result)
+	})
+}
+
 func TestProofOnMetrics(t *testing.T) {
 	narrow := onLink("narrow", "bandwidth", `{}`, 8, 6)
 	for _, c := range []struct {
@@ -514,6 +545,16 @@ func TestRecover(t *testing.T) {
 		_, err = harness.Recover(t.Context(), r)
 		require.ErrorContains(t, err, "cannot be reached")
 	})
+	in(t, "a surge ended with the load, which was the harness's own", func(t *testing.T) {
+		b := newBench()
+		f := gameday.Fault{ID: "run-f001", Run: "run", Monkey: "surge", Target: gameday.Target{Kind: gameday.KindTraffic, Name: "traffic"}}
+		require.NoError(t, b.disk.Append(gameday.Event{Kind: gameday.EventInjecting, FaultID: f.ID, Fault: &f}))
+		r := recovery(b)
+		r.Platform = noLoad{b.platform}
+		done, err := harness.Recover(t.Context(), r)
+		require.NoError(t, err)
+		require.Len(t, done.Healed, 1)
+	})
 	in(t, "a monkey that this program does not know is let go", func(t *testing.T) {
 		b := died(t)
 		b.config.Catalog = nil
@@ -548,6 +589,9 @@ func TestRecover(t *testing.T) {
 		require.Empty(t, left)
 	})
 }
+
+// noLoad is a platform that offers no load.
+type noLoad struct{ gameday.Platform }
 
 func TestLookChangesNothing(t *testing.T) {
 	in(t, "and says what will be touched", func(t *testing.T) {

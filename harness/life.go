@@ -30,8 +30,8 @@ func (e *engine) live(ctx context.Context, step gameday.Step, t gameday.Target, 
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return
-	case errors.Is(err, ErrClaimed):
-		e.skip(step, gameday.Unknown, fmt.Errorf("%s on %s: %w", step.Monkey, t.Name, err))
+	case errors.Is(err, ErrClaimed), errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step):
+		e.skip(step, e.missed(step), fmt.Errorf("%s on %s: %w", step.Monkey, t.Name, err))
 		return
 	case err != nil:
 		e.fail(fmt.Errorf("step %s: prepare %s on %s: %w", step.Name, step.Monkey, t.Name, err))

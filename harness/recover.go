@@ -95,6 +95,9 @@ func (r Recovery) healOrBury(ctx context.Context, f gameday.Fault) (gameday.Evid
 	if r.gone() {
 		return buried(), nil
 	}
+	if f.Target.Kind == gameday.KindTraffic && !ableToSurge(r.Platform) {
+		return gameday.Evidence{Effect: gameday.Gone, What: "the load ended with the process that offered it"}, nil
+	}
 	if r.Platform == nil {
 		return gameday.Evidence{}, fmt.Errorf("heal %s on %s: the platform cannot be reached, and is not known to be gone", f.Monkey, f.Target.Name)
 	}
@@ -107,6 +110,15 @@ func (r Recovery) healOrBury(ctx context.Context, f gameday.Fault) (gameday.Evid
 }
 
 func (r Recovery) gone() bool { return r.Gone != nil && r.Gone() }
+
+// ableToSurge reports whether the platform offers load itself. If not, the load was the dead harness's own.
+func ableToSurge(p gameday.Platform) bool {
+	if p == nil {
+		return false
+	}
+	_, able := gameday.Able[gameday.Surger](p)
+	return able
+}
 
 func buried() gameday.Evidence {
 	return gameday.Evidence{Effect: gameday.Gone, What: "the platform is gone, and everything it held with it"}

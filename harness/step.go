@@ -23,8 +23,8 @@ func (e *engine) step(ctx context.Context, step gameday.Step) {
 	switch {
 	case ctx.Err() != nil:
 		return
-	case errors.Is(err, gameday.ErrNoTarget) && step.Selector.AllowEmpty:
-		e.skip(step, gameday.Pass, err)
+	case errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step):
+		e.skip(step, e.missed(step), err)
 		return
 	case err != nil:
 		e.fail(fmt.Errorf("step %s: %w", step.Name, err))
@@ -44,6 +44,31 @@ func (e *engine) step(ctx context.Context, step gameday.Step) {
 func (e *engine) skip(step gameday.Step, outcome gameday.Outcome, why error) {
 	e.record.tell(gameday.Event{Kind: gameday.EventSkipped, Step: step.Name, Outcome: outcome, Text: why.Error()})
 }
+
+// mayMiss reports whether the step may find nothing to act on without that being an error: when it says so, or when it
+// is one repetition of a fault and the others left it no healthy target, as the minimum of healthy ones demands.
+func (e *engine) mayMiss(step gameday.Step) bool {
+	return step.Selector.AllowEmpty || slices.ContainsFunc(e.Plan.Steps, func(s gameday.Step) bool { return s.Name != step.Name && sameFault(s, step) })
+}
+
+// missed is what a step that found nothing means: nothing against a pass when that is allowed, or when an earlier
+// repetition acted.
+func (e *engine) missed(step gameday.Step) gameday.Outcome {
+	if step.Selector.AllowEmpty {
+		return gameday.Pass
+	}
+	events, _ := e.record.so()
+	for _, s := range e.Plan.Steps {
+		acted := func(event gameday.Event) bool { return event.Kind == gameday.EventInjecting && event.Step == s.Name }
+		if sameFault(s, step) && slices.ContainsFunc(events, acted) {
+			return gameday.Pass
+		}
+	}
+	return gameday.Unknown
+}
+
+// sameFault reports whether two steps are repetitions of one fault of the scenario.
+func sameFault(a, b gameday.Step) bool { return a.Group != "" && a.Group == b.Group }
 
 // follow brings the fault to matching instances that appear while it lasts.
 func (e *engine) follow(ctx context.Context, step gameday.Step, first []gameday.Target, faults *sync.WaitGroup) {

@@ -26,7 +26,7 @@ func look(ctx context.Context, p gameday.Platform, t gameday.Target) (view, erro
 		return view{}, fmt.Errorf("read the state of %s: %w", t.Name, err)
 	}
 	if !s.Running || s.Paused {
-		return view{}, fmt.Errorf("instance %s does not run: a fault on it would prove nothing; choose another target", t.Name)
+		return view{}, fmt.Errorf("instance %s does not run, and a fault on it would prove nothing: %w", t.Name, gameday.ErrNoTarget)
 	}
 	return view{Target: t, PID: s.PID, Healthy: s.Healthy, Known: true}, nil
 }
