@@ -130,7 +130,10 @@ func (s *Supervisor) up(ctx context.Context) error {
 			s.seeds = append(s.seeds, netip.AddrPortFrom(in.addr, portPublic).String())
 		}
 	}
-	if err := errors.Join(checkPorts(first), s.openEntries()); err != nil {
+	if err := checkPorts(first); err != nil {
+		return err
+	}
+	if err := s.openEntries(); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -207,28 +210,43 @@ func identifier(t *Topology) func(netip.Addr) linkproxy.Peer {
 	}
 }
 
-// checkPorts finds ports that somebody else listens on. Those of a topology that just died come free within
-// moments, so it looks again for a second.
+// checkPorts names a port that somebody else listens on, and how many more there are. Those of a topology that
+// just died come free within moments, so it looks again for a second.
 func checkPorts(all []*instance) error {
-	var problems []error
+	var first error
+	taken := 0
 	deadline := time.Now().Add(time.Second)
 	for _, in := range all {
 		for _, at := range in.ports() {
-			for {
-				l, err := net.Listen("tcp4", at.String())
-				if err == nil {
-					_ = l.Close()
-					break
-				}
-				if time.Now().After(deadline) {
-					problems = append(problems, fmt.Errorf("port of %s: %w; stop whatever listens there, such as another topology", in.name, err))
-					break
-				}
+			err := tryPort(at)
+			for err != nil && time.Now().Before(deadline) {
 				time.Sleep(20 * time.Millisecond)
+				err = tryPort(at)
 			}
+			if err == nil {
+				continue
+			}
+			if first == nil {
+				first = fmt.Errorf("port of %s: %w", in.name, err)
+			}
+			taken++
 		}
 	}
-	return errors.Join(problems...)
+	if taken > 1 {
+		return fmt.Errorf("%w, and so are %d more ports; stop what listens there, most likely another topology, or run on that one", first, taken-1)
+	}
+	if first != nil {
+		return fmt.Errorf("%w; stop whatever listens there", first)
+	}
+	return nil
+}
+
+func tryPort(at netip.AddrPort) error {
+	l, err := net.Listen("tcp4", at.String())
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 func (in *instance) ports() []netip.AddrPort {
