@@ -197,7 +197,7 @@ func (e *engine) proof(ctx context.Context, step gameday.Step) error {
 // heal ends the fault whatever happened to the run, and records how that went.
 func (e *engine) heal(ctx context.Context, step gameday.Step, f gameday.Fault, measured bool) {
 	ctx = context.WithoutCancel(ctx)
-	e.record.tell(gameday.Event{Kind: gameday.EventHealing, FaultID: f.ID, Step: f.Step})
+	e.record.tell(gameday.Event{Kind: gameday.EventHealing, FaultID: f.ID, Step: f.Step, Text: f.Monkey + " on " + f.Target.Name})
 	evidence, err := e.healer.heal(ctx, f, within(step).Std(), measured)
 	if err != nil {
 		e.tellFault(gameday.EventLeaked, f, evidence, err.Error())

@@ -46,7 +46,7 @@ func (e *engine) walk(ctx context.Context) {
 func (e *engine) at(offset gameday.Duration) time.Time { return e.start.Add(offset.Std()) }
 
 func (e *engine) enter(phase gameday.Phase) {
-	e.record.tell(gameday.Event{Kind: gameday.EventPhase, Phase: phase})
+	e.record.tell(gameday.Event{Kind: gameday.EventPhase, Phase: phase, Text: string(phase)})
 }
 
 // steady is the gate before the first fault. A system that is not steady is left alone: what a fault does to it

@@ -81,7 +81,7 @@ func startOf(meta gameday.Meta, events []gameday.Event) time.Time {
 
 // end heals one fault.
 func (r Recovery) end(ctx context.Context, record *recorder, f gameday.Fault) error {
-	record.tell(gameday.Event{Kind: gameday.EventHealing, FaultID: f.ID, Step: f.Step, Text: "by recovery"})
+	record.tell(gameday.Event{Kind: gameday.EventHealing, FaultID: f.ID, Step: f.Step, Text: f.Monkey + " on " + f.Target.Name + ", by recovery"})
 	evidence, err := r.healOrBury(ctx, f)
 	e := gameday.Event{Kind: gameday.EventHealed, FaultID: f.ID, Step: f.Step, Evidence: &evidence, Text: evidence.What}
 	if err != nil {
