@@ -42,11 +42,13 @@ func TestAbortQuery(t *testing.T) {
 	}{
 		{"PromQL is taken as it is", gameday.Abort{PromQL: "up == 0"}, "up == 0"},
 		{
-			"an error rate counts everything that is no success", gameday.Abort{Flow: "checkout", Metric: "error_rate", Op: ">", Limit: 0.2, For: 10e9},
+			"an error rate counts everything that is no success",
+			gameday.Abort{Flow: "checkout", Metric: "error_rate", Op: ">", Limit: 0.2, For: 10e9},
 			`(1 - (sum(rate(gameday_client_requests_total{flow="checkout",outcome=~"ok|degraded"}[10s])) or vector(0)) / sum(rate(gameday_client_requests_total{flow="checkout"}[10s]))) > 0.2`,
 		},
 		{
-			"a quantile comes from the load's histogram, over 3s at least", gameday.Abort{Flow: "browse", Metric: "p99", Op: ">", Limit: 2, For: 1e9},
+			"a quantile comes from the load's histogram, over 3s at least",
+			gameday.Abort{Flow: "browse", Metric: "p99", Op: ">", Limit: 2, For: 1e9},
 			`(histogram_quantile(0.99, sum by (le) (rate(gameday_client_duration_seconds_bucket{flow="browse"}[3s])))) > 2`,
 		},
 		{"a rate", gameday.Abort{Flow: "browse", Metric: "rate", Op: "<", Limit: 1, For: 90e9}, `(sum(rate(gameday_client_requests_total{flow="browse"}[1m30s]))) < 1`},

@@ -396,7 +396,8 @@ func TestTheEnvironmentProtects(t *testing.T) {
 		{"a link to what is denied is not touched", gameday.Environment{Deny: []string{"product-z3-*"}}, onLink("l", "latency", `{}`, 8, 1), `product-z3-1 is denied by environment.deny "product-z3-*"`},
 		{"a link by its own name", gameday.Environment{Deny: []string{"order->*"}}, onLink("l", "latency", `{}`, 8, 1), "order->product is denied"},
 		{
-			"a zone with one that did not opt in is not touched", gameday.Environment{RequireLabels: map[string]string{"chaos": "yes"}},
+			"a zone with one that did not opt in is not touched",
+			gameday.Environment{RequireLabels: map[string]string{"chaos": "yes"}},
 			gameday.Step{Name: "z", Monkey: "zone", At: seconds(8), For: seconds(1), Selector: gameday.Selector{Kind: gameday.KindZone, Zone: "z2"}},
 			"does not carry the label chaos=yes",
 		},
