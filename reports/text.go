@@ -1,12 +1,20 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/gameday-dev/gameday"
+)
+
+// Bounds of the text: the HTML report holds everything.
+const (
+	reasonsMax = 3
+	textWidth  = 160
 )
 
 // Text writes what stands at the end of a run in a terminal: the verdict, the objectives, whatever did not
@@ -21,7 +29,7 @@ func Text(w io.Writer, s Summary, report string) error {
 	}
 	b.WriteByte('\n')
 	if v.BrokeFirst != "" {
-		line(&b, "Broke first", v.BrokeFirst)
+		line(&b, "Broke first", strings.TrimPrefix(v.BrokeFirst, "Broke first: "))
 	}
 	if len(v.Unaffected) > 0 {
 		line(&b, "Unaffected", strings.Join(v.Unaffected, ", "))
@@ -46,6 +54,18 @@ func Text(w io.Writer, s Summary, report string) error {
 	return err
 }
 
+// written says where the scenario states the expectation, and why it was missed if there is more to say.
+func written(f gameday.Finding) string {
+	text := ""
+	if f.Why != "" {
+		text = "; " + f.Why
+	}
+	if f.Source != "" {
+		text += "  (" + f.Source + ")"
+	}
+	return text
+}
+
 func line(b *strings.Builder, name, text string) { fmt.Fprintf(b, "  %-12s %s\n", name, text) }
 
 func objectivesText(b *strings.Builder, findings []gameday.Finding) {
@@ -61,30 +81,44 @@ func objectivesText(b *strings.Builder, findings []gameday.Finding) {
 			result += " " + short(f.Over) + " over"
 		}
 		if f.Outcome != gameday.Pass {
-			result += "  " + strings.TrimSpace(f.Why+" "+f.Source)
+			result += "  " + f.Source
 		}
 		fmt.Fprintf(t, "  %s %s\t%s\t%s\t%s\t%s\n", f.Flow, f.Expected, value(f.Before, f.Unit), value(f.During, f.Unit), value(f.After, f.Unit), result)
 	}
 	t.Flush() //nolint:errcheck // a strings.Builder does not fail
+	for _, why := range reasons(objectives) {
+		fmt.Fprintf(b, "  ? %s\n", why)
+	}
 }
 
-// findingsText lists what did not hold in full and only counts what did.
+// reasons says why things could not be judged, each reason once.
+func reasons(findings []gameday.Finding) []string {
+	var all []string
+	for _, f := range findings {
+		if f.Outcome == gameday.Unknown && f.Why != "" && !slices.Contains(all, f.Why) {
+			all = append(all, f.Why)
+		}
+	}
+	if len(all) > reasonsMax {
+		all = append(all[:reasonsMax], fmt.Sprintf("and %d more reasons; the report has them all", len(all)-reasonsMax))
+	}
+	return all
+}
+
+// findingsText lists what did not hold and only counts what did. What is not known is said in one line each: a
+// run that ended early leaves many.
 func findingsText(b *strings.Builder, kind string, findings []gameday.Finding) {
 	of := ofKind(findings, kind)
 	held := 0
 	for _, f := range of {
-		if f.Outcome == gameday.Pass {
+		switch f.Outcome {
+		case gameday.Pass:
 			held++
-			continue
+		case gameday.Fail:
+			fmt.Fprintf(b, "  %s %s %s: expected %s, observed %s%s\n", mark(f.Outcome), kind, f.Name, f.Expected, f.Observed, written(f))
+		case gameday.Unknown:
+			fmt.Fprintf(b, "  %s %s %s: %s\n", mark(f.Outcome), kind, f.Name, clip(cmp.Or(f.Why, f.Observed), textWidth))
 		}
-		fmt.Fprintf(b, "  %s %s %s: expected %s, observed %s", mark(f.Outcome), kind, f.Name, f.Expected, f.Observed)
-		if f.Why != "" {
-			fmt.Fprintf(b, "; %s", f.Why)
-		}
-		if f.Source != "" {
-			fmt.Fprintf(b, "  (%s)", f.Source)
-		}
-		b.WriteByte('\n')
 	}
 	if held > 0 {
 		fmt.Fprintf(b, "  ✓ %s held\n", plural(held, kind))
