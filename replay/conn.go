@@ -126,7 +126,7 @@ func (e *engine) awaited(c *conn) *shot {
 	defer e.mu.Unlock()
 	if c.current == nil {
 		e.remove(c)
-		e.dispatch(e.unwait())
+		e.drain()
 	}
 	return c.current
 }

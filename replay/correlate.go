@@ -11,7 +11,7 @@ import (
 const (
 	maxLearnt   = 32  // values of one response
 	maxKnown    = 256 // values of one session
-	maxSaid     = 1024
+	maxSaid     = 256
 	maxValueLen = 4 << 10
 	minValueLen = 3
 )

@@ -81,11 +81,18 @@ func (e *engine) take(s *shot) {
 // place finds the connection for s, or leaves s waiting for one and returns nil. Called with the lock.
 func (e *engine) place(s *shot) *conn {
 	c := s.sess.conn
-	if c == nil || !c.isIdle {
+	switch {
+	case c != nil && c.isIdle:
+	case s.sess.single: // any will do; the warmest is the cheapest
+		c = e.idle.last
+	default:
 		c = e.idle.first
-		if wanted := c == nil || e.now()-c.idleSince < affinity; wanted && len(e.conns) < e.maxConns {
-			c = e.connect()
+		if c != nil && e.now()-c.idleSince < affinity && len(e.conns) < e.maxConns {
+			c = nil // somebody may come back for it
 		}
+	}
+	if c == nil && len(e.conns) < e.maxConns {
+		c = e.connect()
 	}
 	if c == nil {
 		e.waiting = append(e.waiting, s)
@@ -158,7 +165,7 @@ func (e *engine) done(c *conn, s *shot, o outcome) *shot {
 	}
 	if dead {
 		e.dispatch(next)
-		e.dispatch(e.unwait())
+		e.drain()
 		return nil
 	}
 	return e.reuse(c, next)
@@ -265,6 +272,14 @@ func (e *engine) dispatch(s *shot) {
 	}
 	if c := e.place(s); c != nil {
 		e.wg.Go(func() { c.fire(s) })
+	}
+}
+
+// drain sends what waits, for as long as there are connections for it. Called with the lock, from a
+// connection's goroutine.
+func (e *engine) drain() {
+	for len(e.waiting) > 0 && (e.idle.first != nil || len(e.conns) < e.maxConns) {
+		e.dispatch(e.unwait())
 	}
 }
 

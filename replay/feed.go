@@ -71,6 +71,7 @@ func (p plan) due(base, at time.Duration) time.Duration {
 // A trail is what the feed knows of one recorded session in this pass.
 type trail struct {
 	name    string
+	single  bool // an exchange of which nobody knows who sent it
 	lesson  lesson
 	voices  []*voice
 	history []step
@@ -298,7 +299,7 @@ func (f *feed) trail(x *Exchange) *trail {
 	}
 	t, ok := f.trails[name]
 	if !ok {
-		t = &trail{name: name}
+		t = &trail{name: name, single: x.Session == ""}
 		f.begin(t)
 		if x.Session != "" {
 			f.trails[name] = t
@@ -354,7 +355,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 	}
 	name := t.name + suffix
 	return &voice{by: by, sess: &session{
-		name: name, who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
+		name: name, single: t.single, who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
 

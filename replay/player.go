@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,7 +260,11 @@ func (p *Player) reached() time.Duration {
 }
 
 func (p *Player) observe(s *shot, c gameday.Class, latency time.Duration) {
-	p.series.observe(s.req.flow, p.config.Phases.At(gameday.Duration(s.due)), c, latency)
+	phase := gameday.Baseline // without phases, all of it
+	if p.config.Phases.Total() > 0 {
+		phase = p.config.Phases.At(gameday.Duration(s.due))
+	}
+	p.series.observe(s.req.flow, phase, c, latency)
 }
 
 func (p *Player) acknowledge(s *shot, a answer, at time.Duration) {
@@ -298,6 +303,7 @@ func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
 	bad(f.LatenessP99 > maxLate, "requests left late: p99 %s after their due time, the bound is %s; slow the replay down or give it more CPU", f.LatenessP99, maxLate)
 	bad(f.LatenessP99 <= maxLate && f.LimitedSecond*20 > f.Seconds, "in %d of %d seconds the p99 of lateness was over %s; slow the replay down or give it more CPU", f.LimitedSecond, f.Seconds, maxLate)
 	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
+	bad(f.OwnCPU > 0.9*float64(runtime.NumCPU()), "the harness itself used %.1f of %d cores; slow the replay down or give it more CPU", f.OwnCPU, runtime.NumCPU())
 	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))
 	bad(p.feed.ended && length > 0, "the tape ended before the run of %s did; record more, or loop it", length)
 	return problems

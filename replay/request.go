@@ -79,7 +79,7 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 		return r
 	}
 	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
-	e.compose(r, x, l.sorter(x.Header.Get("Idempotency-Key")))
+	e.compose(r, x, l.sorter(x))
 	r.captures = l.learn(x)
 	if r.flow == e.ackFlow {
 		r.ack = e.ackID
@@ -88,10 +88,15 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 }
 
 // sorter recognises what the session knows, and its present idempotency key.
-func (l *lesson) sorter(key string) sorter {
+func (l *lesson) sorter(x *Exchange) sorter {
+	key := x.Header.Get("Idempotency-Key")
+	deaf := x.Response == nil || x.ShapeOnly // nothing will be learnt from it
 	return func(value string, code coding) kind {
-		if key != "" && value == key {
+		switch {
+		case key != "" && value == key:
 			return rekeyed
+		case deaf && len(l.known) == 0:
+			return literal
 		}
 		return l.recognise(value, code)
 	}

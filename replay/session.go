@@ -5,9 +5,10 @@ import "time"
 // A session is one user as the system under test sees it: a recorded session, or a copy of one. Its
 // requests keep their order. All but the identity is guarded by the engine's lock.
 type session struct {
-	name  string // pseudonym, for people
-	who   identity
-	bound *bindings
+	name   string // pseudonym, for people
+	who    identity
+	single bool // one request of which nobody knows who sent it
+	bound  *bindings
 
 	busy  int     // requests in flight, or about to be pressed again
 	queue []*shot // due, and waiting for the answers before them
