@@ -266,25 +266,7 @@ func (s *sim) plan(seed uint64) gameday.Plan {
 		Phases: gameday.Phases{Warmup: seconds(2), Baseline: seconds(3), Fault: seconds(20), Recovery: seconds(3)},
 		Aborts: []gameday.Abort{{Text: "rarely", PromQL: "rarely"}},
 	}
-	service := gameday.Endpoint{Service: "product"}
-	link := gameday.Selector{Kind: gameday.KindLink, From: gameday.Endpoint{Service: "order"}, To: service}
-	instance := gameday.Selector{Kind: gameday.KindInstance, Service: "product", Mode: gameday.ModePercent, Percent: 50, MinHealthy: 1, Follow: true, AllowEmpty: true}
-	one := gameday.Selector{Kind: gameday.KindInstance, Mode: gameday.ModeOne, AllowEmpty: true}
-	kinds := []struct {
-		monkey, config string
-		on             gameday.Selector
-	}{
-		{"kill", `{}`, one},
-		{"kill", `{}`, instance},
-		{"pause", `{}`, one},
-		{"latency", `{"delay":"100ms","jitter":"10ms"}`, link},
-		{"partition", `{"black_hole":true}`, link},
-		{"reset", `{}`, gameday.Selector{Kind: gameday.KindLink, From: service, To: gameday.Endpoint{Service: "order"}}},
-		{"bandwidth", `{}`, link},
-		{"zone", `{}`, gameday.Selector{Kind: gameday.KindZone, Mode: gameday.ModeOne}},
-		{"surge", `{"factor":3}`, gameday.Selector{Kind: gameday.KindTraffic}},
-		{"bug", `{"name":"promo_loop"}`, gameday.Selector{Kind: gameday.KindService, Service: "product"}},
-	}
+	kinds := troubles()
 	for i := range 1 + s.r.IntN(6) {
 		k := kinds[s.r.IntN(len(kinds))]
 		at := 5 + 15*s.r.Float64()
@@ -294,4 +276,31 @@ func (s *sim) plan(seed uint64) gameday.Plan {
 		})
 	}
 	return plan
+}
+
+// trouble is a monkey with its fields, and what it acts on.
+type trouble struct {
+	monkey, config string
+	on             gameday.Selector
+}
+
+// troubles lists every kind of monkey that there is.
+func troubles() []trouble {
+	service := gameday.Endpoint{Service: "product"}
+	link := gameday.Selector{Kind: gameday.KindLink, From: gameday.Endpoint{Service: "order"}, To: service}
+	instance := gameday.Selector{Kind: gameday.KindInstance, Service: "product", Mode: gameday.ModePercent, Percent: 50, MinHealthy: 1, Follow: true, AllowEmpty: true}
+	one := gameday.Selector{Kind: gameday.KindInstance, Mode: gameday.ModeOne, AllowEmpty: true}
+	return []trouble{
+		{"kill", `{}`, one},
+		{"kill", `{}`, instance},
+		{"pause", `{}`, one},
+		{"latency", `{"delay":"100ms","jitter":"10ms"}`, link},
+		{"partition", `{"black_hole":true}`, link},
+		{"reset", `{}`, gameday.Selector{Kind: gameday.KindLink, From: service, To: gameday.Endpoint{Service: "order"}}},
+		{"bandwidth", `{}`, link},
+		{"slow_close", `{}`, link},
+		{"zone", `{}`, gameday.Selector{Kind: gameday.KindZone, Mode: gameday.ModeOne}},
+		{"surge", `{"factor":3}`, gameday.Selector{Kind: gameday.KindTraffic}},
+		{"bug", `{"name":"promo_loop"}`, gameday.Selector{Kind: gameday.KindService, Service: "product"}},
+	}
 }

@@ -38,9 +38,6 @@ func Open(root string) (*Store, error) {
 	return &Store{root: root}, nil
 }
 
-// Root returns the directory of the store.
-func (s *Store) Root() string { return s.root }
-
 // Dir returns the directory of a run, whether it exists or not.
 func (s *Store) Dir(run string) string { return filepath.Join(s.root, run) }
 
