@@ -30,7 +30,7 @@ func flowPhase(flow string, phase gameday.Phase, slices []gameday.Slice) (gameda
 	p := gameday.FlowPhase{Flow: flow, Phase: phase, Classes: map[gameday.Class]int64{}}
 	all, service := newTally(), hist.New()
 	for _, s := range slices {
-		c, err := count(s)
+		c, err := count(s, true)
 		if err != nil {
 			return p, err
 		}

@@ -7,7 +7,8 @@
 // gone, that metrics were scraped, that the host was not the bottleneck. Whatever they cannot see is
 // Unknown, and nothing Unknown is ever a pass.
 //
-// See [Judge] for the whole, and [Gate] for the question before the first fault.
+// See [Judge] for the whole, [Gate] for the question before the first fault, and the Example for a run that is judged
+// again from its directory.
 package judge
 
 import (

@@ -20,7 +20,7 @@ func TestARunInWhichAllIsWellPasses(t *testing.T) {
 		require.Equal(t, gameday.Pass, f.Outcome, "%s: %s %s", f.Name, f.Observed, f.Why)
 	}
 	require.Equal(t, gameday.ResultPass, v.Result)
-	require.Equal(t, "All 4 objectives held while zone z3 was gone, nothing was left to recover from after the last heal", v.Sentence)
+	require.Equal(t, "All 4 objectives held while zone z3 was gone, and well from the last heal on", v.Sentence)
 	require.Equal(t, []string{"checkout", "search"}, v.Unaffected)
 	require.Empty(t, v.Onsets)
 }

@@ -45,6 +45,9 @@ func unitOf(metric string) string {
 	return "s"
 }
 
+// timed reports whether the metric is one of latencies.
+func timed(metric string) bool { return unitOf(metric) == "s" }
+
 // tally adds up slices.
 type tally struct {
 	requests int64 // answered in whatever way, timeouts included
@@ -57,7 +60,9 @@ func newTally() *tally { return &tally{latency: hist.New()} }
 
 func (t *tally) reset() {
 	t.requests, t.good, t.seconds = 0, 0, 0
-	t.latency.Reset()
+	if t.latency.Count() > 0 {
+		t.latency.Reset()
+	}
 }
 
 // bad is how many requests did not succeed. Being turned away counts: who asked got nothing.
@@ -107,7 +112,7 @@ func Value(metric string, slices []gameday.Slice, seconds int) (value float64, r
 	t := newTally()
 	t.seconds = seconds
 	for _, s := range slices {
-		c, err := count(s)
+		c, err := count(s, timed(metric))
 		if err != nil {
 			return 0, 0, err
 		}
@@ -126,7 +131,7 @@ type counted struct {
 	latency        *hist.Histogram // nil when empty
 }
 
-func count(s gameday.Slice) (counted, error) {
+func count(s gameday.Slice, latencies bool) (counted, error) {
 	var c counted
 	for class, n := range s.Classes {
 		c.requests += n
@@ -134,7 +139,7 @@ func count(s gameday.Slice) (counted, error) {
 			c.good += n
 		}
 	}
-	if len(s.Latency) > 0 {
+	if latencies && len(s.Latency) > 0 {
 		h, err := hist.Decode(s.Latency)
 		if err != nil {
 			return c, fmt.Errorf("read latency of flow %s in second %d: %w", s.Flow, s.Second, err)
@@ -168,12 +173,12 @@ func wholeSeconds(from, to gameday.Duration) int {
 	return int(max(0, to/second-first))
 }
 
-// over measures a flow in a window.
-func over(r gameday.Run, flow string, from, to gameday.Duration) (*tally, error) {
+// over measures a flow in a window; latencies only if asked for, since they are most of the work.
+func over(r gameday.Run, flow string, from, to gameday.Duration, latencies bool) (*tally, error) {
 	t := newTally()
 	t.seconds = wholeSeconds(from, to)
 	for _, s := range slicesOf(r, flow, from, to) {
-		c, err := count(s)
+		c, err := count(s, latencies)
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func moments(r gameday.Run, flow string, o gameday.Objective, from, to gameday.D
 				ring = ring[:0]
 			}
 		}
-		c, err := count(bySecond[at])
+		c, err := count(bySecond[at], timed(o.Metric))
 		if err != nil {
 			return nil, err
 		}

@@ -141,7 +141,7 @@ func flowSignals(r gameday.Run) []signal {
 		errors := signal{name: flow + " error rate", subject: flow, unit: "ratio", floor: 0.02}
 		rate := signal{name: flow + " successes", subject: flow, unit: "/s", floor: 5, share: 0.4}
 		for _, s := range slicesOf(r, flow, 0, r.Plan.Phases.Total()) {
-			c, err := count(s)
+			c, err := count(s, true)
 			if err != nil {
 				continue // the objectives of the flow say so
 			}

@@ -30,7 +30,7 @@ func sentence(r gameday.Run, f facts, v gameday.Verdict) string {
 	case v.Recovered == nil && v.Result == gameday.ResultFail:
 		text += ", did not recover in the run"
 	case v.Recovered != nil && *v.Recovered == 0:
-		text += ", nothing was left to recover from after the last heal"
+		text += ", and well from the last heal on"
 	case v.Recovered != nil:
 		text += fmt.Sprintf(", recovered by itself in %s", rounded(*v.Recovered))
 	}

@@ -66,7 +66,7 @@ func illBefore(r gameday.Run, f facts, flow gameday.Flow) error {
 		return nil
 	}
 	from, to := f.window(r.Plan.Phases, gameday.Baseline)
-	t, err := over(r, flow.Name, from, to)
+	t, err := over(r, flow.Name, from, to, true)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a Objective) in(r gameday.Run, f facts, phase gameday.Phase) (phaseValue, 
 
 func (a Objective) measure(r gameday.Run, v *phaseValue) error {
 	o := a.Objective
-	t, err := over(r, a.Flow.Name, v.from, v.to)
+	t, err := over(r, a.Flow.Name, v.from, v.to, timed(o.Metric))
 	if err != nil {
 		return err
 	}

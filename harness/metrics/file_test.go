@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -118,4 +121,23 @@ func benchPage(tick int) []byte {
 		fmt.Fprintf(&page, "http_server_requests_total{route=\"/products/%d\",code=\"200\",caller=\"gateway\",criticality=\"core\"} %d\n", i, tick*(i+1))
 	}
 	return page.Bytes()
+}
+
+// One scrape of 300 series over HTTP, the server's part included: 120 of them are a second of a run with sixty targets.
+func BenchmarkScrape(b *testing.B) {
+	body := benchPage(7)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	client := newClient(time.Second)
+	defer client.CloseIdleConnections()
+	p := newPage(NewStore(time.Now(), Limits{}), Target{URL: server.URL}, exposition{limit: 1000})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.scrape(context.Background(), client, 1<<20); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
