@@ -39,6 +39,7 @@ var imports = map[string][]string{
 	"reports":                       {"", "internal/hist", "internal/chart"},
 	"gamedaytest":                   {"", "internal/wire", "internal/linkproxy"},
 	"cmd/gameday":                   {"...", "internal/wire"},
+	"internal/trackrecord":          {"", "internal/wire"},
 	"internal/wire":                 {"..."},
 	"internal/hist":                 {},
 	"internal/chart":                {},
