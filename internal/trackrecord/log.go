@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// oneRun is how one run ended.
+type oneRun struct {
+	Scenario string         `json:"scenario"`
+	Mutant   string         `json:"mutant,omitempty"`
+	Result   gameday.Result `json:"result"`
+	Seconds  float64        `json:"seconds"`
+	Missed   []miss         `json:"missed,omitempty"`
+}
+
+// miss is an expectation that did not hold, or could not be judged.
+type miss struct {
+	Name     string          `json:"name"`
+	Kind     string          `json:"kind"`
+	Outcome  gameday.Outcome `json:"outcome"`
+	Observed string          `json:"observed,omitempty"`
+	Why      string          `json:"why,omitempty"`
+}
+
+func (r oneRun) names(outcome gameday.Outcome) []string {
+	var names []string
+	for _, m := range r.Missed {
+		if m.Outcome == outcome {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// failedBy reports whether the designated assertion failed: one whose name begins so, or the ledger.
+func (r oneRun) failedBy(assertion string) bool {
+	for _, m := range r.Missed {
+		if m.Outcome == gameday.Fail && (strings.HasPrefix(m.Name, assertion) || m.Kind == assertion) {
+			return true
+		}
+	}
+	return false
+}
+
+// runLog is the file of all runs.
+type runLog struct {
+	path string
+	runs []oneRun
+}
+
+func openLog(path string) (*runLog, error) {
+	l := &runLog{path: path}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r oneRun
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		l.runs = append(l.runs, r)
+	}
+	return l, lines.Err()
+}
+
+func (l *runLog) append(r oneRun) error {
+	l.runs = append(l.runs, r)
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+func (l *runLog) of(scenario, mutant string) []oneRun {
+	var runs []oneRun
+	for _, r := range l.runs {
+		if r.Scenario == scenario && r.Mutant == mutant {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}

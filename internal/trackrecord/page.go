@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// render writes the page from the runs there are: what was proven, and what was not.
+func render(l *runLog) string {
+	var b strings.Builder
+	b.WriteString(`# Track record
+
+A scenario is worth its name when it passes on a healthy system and fails when the bug it was made for is planted.
+This page is the proof: every row was run, and what was not run or not caught says so. It is written by
+` + "`make track-record`" + `, which takes hours; each run starts the whole supermarket.
+
+## Scenarios on the healthy supermarket
+
+| scenario | runs | PASS | other results | longest |
+| --- | ---: | ---: | --- | ---: |
+`)
+	for _, s := range scenarioNames() {
+		healthyRow(&b, s, l.of(s, ""))
+	}
+	b.WriteString(`
+## Scenarios with a bug planted
+
+Killed means that the designated assertion failed in every run. "By another" means that the run failed, but by other
+assertions: the bug is caught, less well located.
+
+| mutant | bug | scenario | designated | runs | verdict | failed by |
+| --- | --- | --- | --- | ---: | --- | --- |
+`)
+	count := map[string]int{}
+	for _, d := range designations {
+		runs := l.of(d.scenario, d.mutant)
+		verdict := judge(d, runs)
+		count[verdict]++
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %s | %s |\n", d.mutant, d.bug, d.scenario, d.assertion, len(runs), verdict, strings.Join(killers(runs), ", "))
+	}
+	fmt.Fprintf(&b, "\n%d mutants: %d killed, %d killed by another, %d in some runs only, %d survived, %d not run.\n",
+		len(designations), count["killed"], count["by another"], count["sometimes"], count["survived"], count["not run"])
+	return b.String()
+}
+
+func healthyRow(b *strings.Builder, scenario string, runs []oneRun) {
+	pass, longest := 0, 0.0
+	var others []string
+	for _, r := range runs {
+		longest = max(longest, r.Seconds)
+		if r.Result == gameday.ResultPass {
+			pass++
+			continue
+		}
+		others = append(others, fmt.Sprintf("%s (%s)", r.Result, strings.Join(append(r.names(gameday.Fail), r.names(gameday.Unknown)...), ", ")))
+	}
+	fmt.Fprintf(b, "| %s | %d | %d | %s | %.0f s |\n", scenario, len(runs), pass, strings.Join(others, "; "), longest)
+}
+
+func judge(d designation, runs []oneRun) string {
+	if len(runs) == 0 {
+		return "not run"
+	}
+	killed, failed := 0, 0
+	for _, r := range runs {
+		if r.failedBy(d.assertion) {
+			killed++
+		} else if r.Result != gameday.ResultPass {
+			failed++
+		}
+	}
+	switch {
+	case killed == len(runs):
+		return "killed"
+	case killed > 0:
+		return "sometimes"
+	case failed == len(runs):
+		return "by another"
+	}
+	return "survived"
+}
+
+// killers lists everything that failed in every run.
+func killers(runs []oneRun) []string {
+	var all []string
+	for i, r := range runs {
+		names := r.names(gameday.Fail)
+		if i == 0 {
+			all = names
+			continue
+		}
+		all = slices.DeleteFunc(all, func(n string) bool { return !slices.Contains(names, n) })
+	}
+	return all[:min(len(all), 5)]
+}
