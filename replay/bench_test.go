@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,46 +16,79 @@ import (
 	gameday "github.com/gameday-dev/gameday"
 )
 
-// null is a server that costs next to nothing: it answers each request that ends where a read ends.
-func null(b testing.TB) (url string) {
-	l, err := net.Listen("tcp", "127.14.0.2:0")
-	if err != nil {
-		l, err = net.Listen("tcp", "127.0.0.1:0")
+// TestMain runs the null server instead of the tests when it is asked to, so that benchmarks count the CPU of the
+// client alone.
+func TestMain(m *testing.M) {
+	if os.Getenv("REPLAY_NULL_SERVER") != "" {
+		serveNull()
+		return
 	}
+	os.Exit(m.Run())
+}
+
+// serveNull answers each read with a response until its standard input ends, and prints where it listens.
+func serveNull() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return
+	}
+	fmt.Println(l.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		l.Close()
+	}()
+	const answer = "HTTP/1.1 200 OK\r\nServer: null\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nHello world\n"
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() { // ends with the process
+			buf := make([]byte, 4096)
+			for {
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+				if _, err := io.WriteString(c, answer); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// null starts a server process that costs next to nothing.
+func null(b *testing.B) (url string) {
+	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	var wg sync.WaitGroup
-	const answer = "HTTP/1.1 200 OK\r\nServer: null\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nHello world\n"
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				buf := make([]byte, 4096)
-				for {
-					if _, err := c.Read(buf); err != nil {
-						return
-					}
-					if _, err := io.WriteString(c, answer); err != nil {
-						return
-					}
-				}
-			})
-		}
-	})
+	server := exec.Command(self)
+	server.Env = append(os.Environ(), "REPLAY_NULL_SERVER=1")
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() {
-		l.Close()
-		wg.Wait()
+		stdin.Close()
+		_ = server.Wait()
 	})
-	return "http://" + l.Addr().String()
+	addr, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return "http://" + strings.TrimSpace(addr)
 }
 
-// BenchmarkPlayer plays one second per operation at a fixed rate, with everything on, and reports the CPU of
-// player and null server together per request, and how late requests left.
+// BenchmarkPlayer plays one second per operation at a fixed rate, with everything on, and reports the CPU
+// of the player per request, and how late requests left.
 func BenchmarkPlayer(b *testing.B) {
 	for _, rate := range []int{5000, 15000} {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {

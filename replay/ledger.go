@@ -139,9 +139,7 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 		if err != nil {
 			return err
 		}
-		if sink != nil {
-			sink(slice)
-		}
+		sink(slice)
 	}
 	return nil
 }

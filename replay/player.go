@@ -195,7 +195,7 @@ func (p *Player) dial(ctx context.Context) (net.Conn, error) {
 
 func (p *Player) now() time.Duration { return time.Since(p.start) }
 
-// Run plays. See gameday.Load. A tape that cannot be read, or results that cannot be written, end it with an
+// Run plays. See gameday.Load. sink may be nil; the slices are in what is returned, too. A tape that cannot be read, or results that cannot be written, end it with an
 // error beside what was done until then.
 func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
 	p.start = start
@@ -215,7 +215,15 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	})
 	players.Go(func() { p.dispatch(ctx) })
 	finished := make(chan struct{})
-	keeper.Go(func() { keeping = p.keep(finished, sink) })
+	var slices []gameday.Slice
+	keeper.Go(func() {
+		keeping = p.keep(finished, func(s gameday.Slice) {
+			slices = append(slices, s)
+			if sink != nil {
+				sink(s)
+			}
+		})
+	})
 
 	players.Wait()
 	p.engine.stop()
@@ -223,7 +231,9 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	close(finished)
 	keeper.Wait()
 	elapsed := time.Since(began)
-	return p.traffic((ownCPU() - cpu).Seconds() / max(elapsed.Seconds(), 1e-9)), errors.Join(reading, keeping)
+	traffic := p.traffic((ownCPU() - cpu).Seconds() / max(elapsed.Seconds(), 1e-9))
+	traffic.Slices = slices
+	return traffic, errors.Join(reading, keeping)
 }
 
 // keep does what has to be done now and then, until finished: ends what takes too long, closes seconds.

@@ -1,2 +1,12 @@
-// Package replay captures traffic and plays it again.
+// Package replay plays recorded traffic: the same requests, in the same order within each session and at the
+// same distances, against a system that may be slow, broken or gone.
+//
+//	tape -> feed (copies, identities, bytes) -> dispatcher (due times) -> engine (sessions, connections) -> ledger -> slices
+//
+// A [Source] yields an [Exchange] at a time; a [Player] makes a request of it, learns from the recorded response which
+// values the system will hand out anew, and sends it when it is due. Due times are a function of the tape, the plan
+// and the seed, never of the answers. What cannot be sent waits with its latency running, and what never was sent is
+// counted, by cause.
+//
+// The package also holds what captures exchange with it: Recorder, Gap and Counts. See the example of [Player].
 package replay
