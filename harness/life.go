@@ -85,10 +85,22 @@ func (e *engine) bring(ctx context.Context, monkey gameday.Monkey, step gameday.
 	if ctx.Err() != nil || !held {
 		return measured
 	}
-	if still, known := holding(context.WithoutCancel(ctx), e.Platform, f.ID); known && !still {
+	if still, known := holding(context.WithoutCancel(ctx), e.Platform, f.ID); known && !still && e.exists(ctx, f.Target) {
 		e.doubt("step %s: the platform let go of %s on %s before its time was over", f.Step, f.Monkey, f.Target.Name)
 	}
 	return measured
+}
+
+// exists reports whether an instance is still part of the system; one that was scaled away took its fault with it.
+// Other kinds of target always are.
+func (e *engine) exists(ctx context.Context, t gameday.Target) bool {
+	if t.Kind != gameday.KindInstance {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findLimit)
+	defer cancel()
+	found, err := e.Platform.Find(ctx, gameday.Selector{Kind: gameday.KindInstance, Instance: t.Name})
+	return err != nil || len(found) > 0
 }
 
 // prove looks for the fault's effect by the monkey's own measurement and, beside it, for the step's proof on metrics.

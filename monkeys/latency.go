@@ -54,6 +54,9 @@ func (m *Latency) Verify(ctx context.Context, p gameday.Platform, f gameday.Faul
 	if err != nil {
 		return gameday.Evidence{}, err
 	}
+	if now.NoEnd {
+		return gameday.Evidence{Effect: gameday.Gone, What: now.String()}, nil
+	}
 	if now.Back <= now.Lost {
 		return unknown("%s", now), nil
 	}

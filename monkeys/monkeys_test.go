@@ -120,6 +120,39 @@ func TestAnInstanceThatWasScaledAwayIsGone(t *testing.T) {
 	require.Equal(t, gameday.Gone, e.Effect)
 }
 
+func TestALinkWithoutAnEndIsGone(t *testing.T) {
+	link := gameday.Selector{Kind: gameday.KindLink, From: gameday.Endpoint{Service: "order"}, To: gameday.Endpoint{Service: "product", Zone: "z2"}}
+	for _, c := range []struct {
+		name   string
+		monkey gameday.Monkey
+		on     gameday.Selector
+		lose   []string
+	}{
+		{"a cut link", &monkeys.Partition{}, link, []string{"product-z2-1"}},
+		{"a slow link", &monkeys.Latency{Delay: seconds(1)}, link, []string{"product-z2-1"}},
+		{"a link into a dead zone", &monkeys.Zone{}, gameday.Selector{Kind: gameday.KindZone, Zone: "z2"}, []string{"product-z2-1"}},
+		{"a zone that was emptied", &monkeys.Zone{}, gameday.Selector{Kind: gameday.KindZone, Zone: "z2"}, []string{"product-z2-1", "order-z2-1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := monkeytest.New()
+			p := w.Platform()
+			found, err := p.Find(t.Context(), c.on)
+			require.NoError(t, err)
+			f, err := c.monkey.Prepare(t.Context(), p, found[0])
+			require.NoError(t, err)
+			f.ID, f.For = "f", seconds(60)
+			require.NoError(t, c.monkey.Inject(t.Context(), p, f))
+			for _, name := range c.lose {
+				w.Remove(name)
+			}
+			require.NoError(t, c.monkey.Heal(t.Context(), p, f))
+			e, err := c.monkey.Verify(t.Context(), p, f)
+			require.NoError(t, err)
+			require.Equal(t, gameday.Gone, e.Effect, e.What)
+		})
+	}
+}
+
 func TestADownInstanceIsNotKilled(t *testing.T) {
 	p := monkeytest.New().Platform()
 	found, err := p.Find(t.Context(), gameday.Selector{Kind: gameday.KindInstance})

@@ -21,6 +21,7 @@ const tripPatience = 2 * time.Second
 // trips is one measurement of a link by several round trips at once.
 type trips struct {
 	Known  bool             `json:"known"`            // false: the platform cannot probe
+	NoEnd  bool             `json:"no_end,omitempty"` // no instance is left at an end: there is no link any more
 	Median gameday.Duration `json:"median,omitempty"` // of those that came back
 	Back   int              `json:"back"`
 	Lost   int              `json:"lost"`
@@ -54,6 +55,9 @@ func travel(ctx context.Context, p gameday.Platform, t gameday.Target, patience 
 		case errs[i] == nil:
 			back = append(back, took[i])
 		case !errors.As(errs[i], &lost) && !errors.Is(errs[i], context.DeadlineExceeded):
+			if endless(ctx, p, t) {
+				return trips{Known: true, NoEnd: true}, nil
+			}
 			return trips{}, fmt.Errorf("probe %s: %w", t.Name, errs[i])
 		}
 	}
@@ -65,10 +69,30 @@ func travel(ctx context.Context, p gameday.Platform, t gameday.Target, patience 
 	return result, nil
 }
 
+// outside is how platforms name callers that are no part of the system.
+const outside = "client"
+
+// endless reports whether the system, as an autoscaler left it, has no instance at one end of the link.
+func endless(ctx context.Context, p gameday.Platform, link gameday.Target) bool {
+	for _, e := range []gameday.Endpoint{link.From, link.To} {
+		if e.Service == outside || e == (gameday.Endpoint{}) {
+			continue
+		}
+		found, err := p.Find(ctx, gameday.Selector{Kind: gameday.KindInstance, Service: e.Service, Zone: e.Zone})
+		if err == nil && len(found) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // usable reports whether the link answered well enough before the fault for a later change to mean something.
 func (t trips) usable() bool { return t.Known && t.Back > t.Lost }
 
 func (t trips) String() string {
+	if t.NoEnd {
+		return "no instance is left at an end of the link"
+	}
 	if t.Back == 0 {
 		return fmt.Sprintf("%d of %d round trips lost", t.Lost, t.Lost+t.Back)
 	}
@@ -81,6 +105,8 @@ func unreachable(before, now trips) gameday.Evidence {
 	switch {
 	case !before.usable() || !now.Known:
 		return unknown("the link could not be measured before the fault (%s)", before)
+	case now.NoEnd:
+		return gameday.Evidence{Effect: gameday.Gone, What: now.String()}
 	case now.Back == 0:
 		return gameday.Evidence{Effect: gameday.InEffect, What: now.String(), Measured: measured}
 	case now.Lost == 0:

@@ -103,18 +103,18 @@ func (m *Zone) Verify(ctx context.Context, p gameday.Platform, f gameday.Fault) 
 	if !known {
 		return unknown("the platform cannot watch the instances of %s", f.Target.Name), nil
 	}
-	dead, alive, err := before.retrace(ctx, p)
+	dead, alive, links, err := before.retrace(ctx, p)
 	if err != nil {
 		return gameday.Evidence{}, err
 	}
 	evidence := gameday.Evidence{
-		What:     fmt.Sprintf("%d of %d instances down, %d of %d links into the zone dead", down, down+up, dead, len(before.Links)),
+		What:     fmt.Sprintf("%d of %d instances down, %d of %d links into the zone dead", down, down+up, dead, links),
 		Measured: map[string]float64{"down": float64(down), "instances": float64(len(before.Instances)), "links_dead": float64(dead)},
 	}
 	switch {
-	case down > 0 && up == 0 && dead == len(before.Links):
+	case down > 0 && up == 0 && dead == links:
 		evidence.Effect = gameday.InEffect
-	case down == 0 && alive == len(before.Links):
+	case down == 0 && alive == links:
 		evidence.Effect = gameday.Gone
 	}
 	return evidence, nil
@@ -146,13 +146,17 @@ func (b zoneBefore) count(ctx context.Context, p gameday.Platform) (down, up int
 	return down, up, true, nil
 }
 
-// retrace sends the trips of before again.
-func (b zoneBefore) retrace(ctx context.Context, p gameday.Platform) (dead, alive int, err error) {
+// retrace sends the trips of before again, over the links that still exist.
+func (b zoneBefore) retrace(ctx context.Context, p gameday.Platform) (dead, alive, links int, err error) {
 	for i, link := range b.Links {
 		now, err := travel(ctx, p, link, tripPatience)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
+		if now.NoEnd {
+			continue
+		}
+		links++
 		switch unreachable(b.Trips[i], now).Effect {
 		case gameday.InEffect:
 			dead++
@@ -160,7 +164,7 @@ func (b zoneBefore) retrace(ctx context.Context, p gameday.Platform) (dead, aliv
 			alive++
 		}
 	}
-	return dead, alive, nil
+	return dead, alive, links, nil
 }
 
 // measureInto measures links from a service outside the zone to services inside it, and keeps those that answer.

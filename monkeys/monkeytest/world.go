@@ -218,6 +218,11 @@ func (w *World) probe(from, to gameday.Endpoint) (gameday.Duration, error) {
 		})
 	}
 	link := fmt.Sprintf("%s->%s", from, to)
+	for _, e := range []gameday.Endpoint{from, to} {
+		if !slices.ContainsFunc(w.instances, func(t gameday.Target) bool { return matches(e, gameday.Endpoint{Service: t.Service, Zone: t.Zone}) }) {
+			return 0, fmt.Errorf("probe %s: no instance at %s", link, e)
+		}
+	}
 	if !alive(to) {
 		return 0, &gameday.ProbeError{Link: link, Err: fmt.Errorf("connection refused")}
 	}
