@@ -38,7 +38,7 @@ type engine struct {
 	ledger   *ledger
 	again    func(*shot, time.Duration)                // presses a shot again, so much later
 	observe  func(*shot, gameday.Class, time.Duration) // live series
-	ack      func(*shot, answer, time.Duration)
+	ack      func(*shot, string, time.Duration)
 
 	mu      sync.Mutex
 	conns   []*conn
@@ -132,12 +132,15 @@ type outcome struct {
 	began  bool // a byte of the answer came
 	dead   bool // the connection cannot be used again
 	late   bool // there was no answer in time
+
+	acked string // id of the effect that the answer acknowledges
 }
 
 // done takes the end of the request in flight on c and returns the next one to send on it, or nil: then c
 // is idle, or gone when it was dead.
 func (e *engine) done(c *conn, s *shot, o outcome) *shot {
 	live := readLive(s, o)
+	o.acked = readAck(s, o)
 	at := e.now()
 	e.inFlight.Add(-1)
 	e.mu.Lock()
@@ -200,8 +203,8 @@ func (e *engine) finish(s *shot, o outcome, at time.Duration) bool {
 	}
 	e.sentTotal.Add(1)
 	e.observe(s, r.class, r.latency())
-	if s.req.ack != "" && succeeded(r.class) {
-		e.ack(s, o.answer, at)
+	if o.acked != "" && succeeded(r.class) {
+		e.ack(s, o.acked, at)
 	}
 	e.ledger.settle(r)
 	if succeeded(r.class) || s.attempt >= e.retries || e.closed {
@@ -381,4 +384,13 @@ func readLive(s *shot, o outcome) (live map[string]string) {
 		live[recorded] = now
 	})
 	return live
+}
+
+// readAck takes the id of an acknowledged effect from an answer.
+func readAck(s *shot, o outcome) string {
+	if o.err != nil || s.req.ack == "" || o.answer.status < 200 || o.answer.status > 299 {
+		return ""
+	}
+	id, _ := lookJSON(unzip(o.answer.header, o.answer.body), s.req.ack)
+	return id
 }

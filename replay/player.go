@@ -277,11 +277,7 @@ func (p *Player) observe(s *shot, c gameday.Class, latency time.Duration) {
 	p.series.observe(s.req.flow, phase, c, latency)
 }
 
-func (p *Player) acknowledge(s *shot, a answer, at time.Duration) {
-	id, ok := lookJSON(unzip(a.header, a.body), s.req.ack)
-	if !ok {
-		return
-	}
+func (p *Player) acknowledge(s *shot, id string, at time.Duration) {
 	p.mu.Lock()
 	p.acks = append(p.acks, gameday.Ack{At: gameday.Duration(at), Flow: p.routes.flows[s.req.flow].Name, ID: id})
 	p.mu.Unlock()

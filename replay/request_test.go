@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -118,4 +119,51 @@ func TestClasses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, classify(tt.answer, tt.recorded)) })
 	}
+}
+
+// FuzzRequest: whatever the tape and the live system say, what is sent is one request with the given method and no more
+// than the recorded headers.
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "/a/b?c=d", "Cookie", "sid=x; a=b", "", "live")
+	f.Add("POST", "/login", "Authorization", "Bearer tok-1", `{"user":"tok-1","n":[1,"x"]}`, "a\r\nX: y")
+	f.Add("POST", "/x", "Content-Type", "application/x-www-form-urlencoded", "a=tok-1&b", "%%%")
+	f.Fuzz(func(t *testing.T, method, target, name, value, body, now string) {
+		e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{method}, Identity: []string{"$.user"}}}, newRoutes(nil), "h", "")
+		x := &Exchange{Method: method, Target: target, Header: Header{{name, value}}, Body: []byte(body), Size: int64(len(body)),
+			Response: &Response{Status: 200}}
+		r := e.request(x, &lesson{known: map[string]struct{}{"tok-1": {}}})
+		if r.skip != "" {
+			return
+		}
+		raw, _ := r.write(nil, "run", trace{1, 2}, identity{suffix: "-c2"}, map[string]string{"tok-1": now})
+		in := bufio.NewReader(bytes.NewReader(raw))
+		got, err := http.ReadRequest(in)
+		if err != nil {
+			return // odd, but recorded so
+		}
+		sent, err := io.ReadAll(got.Body)
+		if err != nil {
+			t.Fatalf("%q: %v", raw, err)
+		}
+		if _, err := in.ReadByte(); err != io.EOF {
+			t.Errorf("%q goes on behind its end", raw)
+		}
+		if got.Method != method || len(got.Header) > 4 || got.Header.Get("X-Gameday-Replay") != "run" {
+			t.Errorf("%q became %s %v", raw, got.Method, got.Header)
+		}
+		if json.Valid([]byte(body)) && len(body) > 0 && !json.Valid(sent) {
+			t.Errorf("%q became %q", body, sent)
+		}
+	})
+}
+
+func TestMakingARequestReadyIsCheap(t *testing.T) {
+	e := newEditor(Config{}, newRoutes([]gameday.Flow{{Name: "browse", Path: "/products/*"}}), "shop", "")
+	x := get("s", 0, "/products/17?ref=home")
+	x.Header = Header{{"User-Agent", "Mozilla/5.0"}, {"Accept", "*/*"}, {"Cookie", "sid=gd~0123456789abcdef"}, {"Authorization", "Bearer gd~fedcba9876543210"}}
+	l := &lesson{}
+	allocs := testing.AllocsPerRun(100, func() {
+		e.request(x, l).write(make([]byte, 0, 512), "run", trace{1, 2}, identity{}, nil)
+	})
+	require.LessOrEqual(t, allocs, 24.0)
 }
