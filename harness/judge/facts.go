@@ -163,3 +163,10 @@ func (f facts) window(p gameday.Phases, phase gameday.Phase) (from, to gameday.D
 	}
 	return from, to
 }
+
+// borders are the moments that no sliding window may span: the beginning of the fault phase and of recovery.
+func (f facts) borders(p gameday.Phases) []gameday.Duration {
+	fault, _ := f.window(p, gameday.During)
+	recovery, _ := f.window(p, gameday.Recovery)
+	return []gameday.Duration{fault, recovery}
+}

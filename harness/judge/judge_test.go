@@ -334,6 +334,7 @@ func TestOneThingIsWrong(t *testing.T) {
 		},
 	} {
 		t.Run(test.sentence, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			test.change(t, w)
 			v := w.judge()

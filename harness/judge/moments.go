@@ -103,17 +103,17 @@ func sufficient(t *tally, o gameday.Objective, value float64) bool {
 	return compare(t.latency.Max().Seconds(), o.Op, o.Limit)
 }
 
-// trouble sums up moments.
+// trouble sums up the moments of a window.
 type trouble struct {
 	known int
 	over  gameday.Duration
 	worst moment
 }
 
-func sumUp(ms []moment, o gameday.Objective) trouble {
+func sumUp(ms []moment, o gameday.Objective, from, to gameday.Duration) trouble {
 	var t trouble
 	for _, m := range ms {
-		if !m.known {
+		if !m.known || m.from() < from || m.from()+second > to {
 			continue
 		}
 		if t.known == 0 || worse(m.value, t.worst.value, o.Op) {

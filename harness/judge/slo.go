@@ -39,22 +39,24 @@ func (a Objective) Judge(_ context.Context, r gameday.Run) (gameday.Finding, err
 	o := a.Objective
 	f := a.finding()
 	facts := factsOf(r)
+	from, to := facts.window(r.Plan.Phases, gameday.Always)
+	ms, err := moments(r, a.Flow.Name, o, from, to, facts.borders(r.Plan.Phases)...)
+	if err != nil {
+		return f, err
+	}
 	var judged, all []phaseValue
 	for _, phase := range []gameday.Phase{gameday.Baseline, gameday.During, gameday.Recovery} {
 		v, err := a.in(r, facts, phase)
 		if err != nil {
 			return f, err
 		}
+		v.trouble = sumUp(ms, o, v.from, v.to)
 		all = append(all, v)
 		if a.promised(phase) && v.to > v.from {
 			judged = append(judged, v)
 		}
 	}
 	f.Before, f.During, f.After = all[0].pointer(), all[1].pointer(), all[2].pointer()
-	ms, err := moments(r, a.Flow.Name, o, all[0].from, all[2].to, all[1].from, all[2].from)
-	if err != nil {
-		return f, err
-	}
 	f.Evidence = evidence([]gameday.Series{trace(a.Flow.Name, o.Metric, ms)})
 	a.conclude(&f, judged)
 	return f, illBefore(r, facts, a.Flow)
@@ -115,11 +117,6 @@ func (a Objective) measure(r gameday.Run, v *phaseValue) error {
 	if err != nil {
 		return err
 	}
-	ms, err := moments(r, a.Flow.Name, o, v.from, v.to)
-	if err != nil {
-		return err
-	}
-	v.trouble = sumUp(ms, o)
 	v.value, v.known = t.value(o.Metric)
 	v.requests = t.requests
 	switch {
