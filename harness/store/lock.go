@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // ErrBusy reports that another process works on a run of the store.
 var ErrBusy = errors.New("the store is in use")
+
+// ownerForm is what the lock file says of its owner, for people and for Busy.
+const ownerForm = "run %s (pid %d)"
 
 // lock keeps other processes from changing runs of the store. The kernel lets go of it when the process ends,
 // however it ends; the text in the file only serves people.
@@ -22,11 +24,10 @@ func (s *Store) lockStore(run string) (*lock, error) {
 		return nil, fmt.Errorf("lock store: %w", err)
 	}
 	if err := flock(f); err != nil {
-		owner, _ := s.Busy() // for the message only
-		err = fmt.Errorf("lock store %s: %w: %s is at work; wait for it to end, or stop it", s.root, ErrBusy, owner)
+		err = fmt.Errorf("lock store %s: %w: %s is at work; wait for it to end, or stop it", s.root, ErrBusy, s.owner())
 		return nil, errors.Join(err, f.Close())
 	}
-	note := fmt.Sprintf("run %s (pid %d)", run, os.Getpid())
+	note := fmt.Sprintf(ownerForm, run, os.Getpid())
 	if err := errors.Join(f.Truncate(0), writeAt(f, note)); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock store: %w", err), f.Close())
 	}
@@ -44,8 +45,9 @@ func (l *lock) unlock() error {
 	return errors.Join(l.file.Truncate(0), l.file.Close())
 }
 
-// Busy reports whether a process works on a run of the store now, and which ("run 2026... (pid 42)").
-func (s *Store) Busy() (owner string, busy bool) {
+// Busy reports whether a process works on a run of the store now, and on which; the id is empty when that is just
+// changing.
+func (s *Store) Busy() (run string, busy bool) {
 	f, err := os.Open(s.lockPath())
 	if err != nil {
 		return "", false
@@ -54,9 +56,18 @@ func (s *Store) Busy() (owner string, busy bool) {
 	if flock(f) == nil {
 		return "", false
 	}
+	var pid int
+	if _, err := fmt.Sscanf(s.owner(), ownerForm, &run, &pid); err != nil {
+		return "", true
+	}
+	return run, true
+}
+
+// owner is what the lock file says.
+func (s *Store) owner() string {
 	text, err := os.ReadFile(s.lockPath())
 	if err != nil || len(text) == 0 {
-		return "another run", true
+		return "another run"
 	}
-	return strings.TrimSpace(string(text)), true
+	return string(text)
 }

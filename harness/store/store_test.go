@@ -87,7 +87,12 @@ func TestTwoRunsDoNotOverlap(t *testing.T) {
 	require.ErrorContains(t, err, "run a (pid ")
 	_, _, err = s.Reopen("a")
 	require.ErrorIs(t, err, ErrBusy)
+	run, busy := s.Busy()
+	require.True(t, busy)
+	require.Equal(t, "a", run)
 	require.NoError(t, r.Close())
+	_, busy = s.Busy()
+	require.False(t, busy)
 	require.NoError(t, create(t, s, "b").Close())
 }
 
