@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gameday-dev/gameday"
 )
@@ -33,7 +34,8 @@ func (a Answer) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, erro
 	if f.From, f.To, err = a.window(r, factsOf(r)); err != nil {
 		return f, err
 	}
-	q := question{Metrics: r.Metrics, from: f.From, to: f.To, end: r.Plan.Phases.Total()}
+	// Events happen between the milliseconds that metrics count in; steps must meet the answers' times.
+	q := question{Metrics: r.Metrics, from: wholeMillisecond(f.From), to: wholeMillisecond(f.To), end: r.Plan.Phases.Total()}
 	var seconds []verdict
 	if a.Spec.Expect != "" {
 		seconds, err = q.expect(ctx, a.Spec.PromQL, a.Spec.Expect)
@@ -196,6 +198,12 @@ type anatomist interface {
 	// Sides returns the comparisons that all must hold, as left side, operator and right side. An expression that
 	// never comes out empty is an error.
 	Sides(expr string) ([][3]string, error)
+}
+
+// wholeMillisecond rounds up, so that a window does not begin before it does.
+func wholeMillisecond(d gameday.Duration) gameday.Duration {
+	const ms = gameday.Duration(time.Millisecond)
+	return (d + ms - 1) / ms * ms
 }
 
 func (q *question) ask(ctx context.Context, expr string) ([]gameday.Series, error) {
