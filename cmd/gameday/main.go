@@ -19,27 +19,18 @@ import (
 	"github.com/gameday-dev/gameday/internal/wire"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], &global{stdout: os.Stdout, stderr: os.Stderr})) }
 
 // run is main without the process: it returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, g *global) int {
 	ctx, stop := context.WithCancelCause(context.Background())
 	defer stop(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	go func() {
-		if s, ok := <-signals; ok {
-			fmt.Fprintf(stderr, "\n%s: healing and ending; once more to stop waiting\n", s)
-			stop(harness.Interrupted{Signal: s})
-		}
-		if s, ok := <-signals; ok {
-			fmt.Fprintf(stderr, "\n%s again: not waiting. What is left is healed by: gameday recover --all\n", s)
-			os.Exit(harness.Interrupted{Signal: s}.ExitCode())
-		}
-	}()
-	root := newRoot(stdout, stderr)
+	root := newRoot(g)
 	root.SetArgs(args)
+	root.PersistentPreRun = func(*cobra.Command, []string) { go g.obey(signals, stop) } // flags are known now
 	err := root.ExecuteContext(ctx)
 	var exit exitError
 	switch {
@@ -47,12 +38,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintln(stderr, "gameday:", exit.err)
+			fmt.Fprintln(g.stderr, "gameday:", exit.err)
 		}
 		return exit.code
 	}
-	fmt.Fprintln(stderr, "gameday:", err)
+	fmt.Fprintln(g.stderr, "gameday:", err)
 	return gameday.ExitUsage
+}
+
+// obey ends what is under way at the first signal, and the process at the second.
+func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
+	first := <-signals
+	fmt.Fprintf(g.stderr, "\n%s: ending, and healing what is open; once more to stop waiting\n", first)
+	stop(harness.Interrupted{Signal: first})
+	second := <-signals
+	fmt.Fprintf(g.stderr, "\n%s again: not waiting. What is left is healed by: gameday recover --all --store %s\n", second, g.store)
+	os.Exit(harness.Interrupted{Signal: second}.ExitCode())
 }
 
 // exitError ends the process with a code of its own; err is printed when there is one.
@@ -64,23 +65,28 @@ type exitError struct {
 func (e exitError) Error() string { return fmt.Sprint("exit code ", e.code, ": ", e.err) }
 func (e exitError) Unwrap() error { return e.err }
 
-// failed makes what went wrong while working, not while being called, end with ERROR.
+// failed makes what went wrong while working, not while being called, end with ERROR, or as its signal asks.
 func failed(err error) error {
 	if err == nil {
 		return nil
 	}
+	var signal harness.Interrupted
+	if errors.As(err, &signal) {
+		return exitError{code: signal.ExitCode(), err: err}
+	}
 	return exitError{code: gameday.ResultError.ExitCode(), err: err}
 }
 
-// global are the flags that every verb has.
+// global is what every verb has.
 type global struct {
-	store  string
+	store  string // directory of runs
 	stdout io.Writer
 	stderr io.Writer
+
+	tune func(*wire.RunOptions) // has the last word on the options of a run; nil but in tests
 }
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
-	g := &global{stdout: stdout, stderr: stderr}
+func newRoot(g *global) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gameday",
 		Short: "Replay production traffic, break staging on purpose, and say with evidence whether the core flows survived",
@@ -92,11 +98,11 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		SilenceUsage:  true,
 		Version:       version(),
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(g.stdout)
+	root.SetErr(g.stderr)
 	root.PersistentFlags().StringVar(&g.store, "store", wire.StoreDir, "directory of runs")
 	root.AddCommand(
-		newRun(g), newPlan(g), newUp(g), newJudge(g), newReport(g), newRecover(g), newDoctor(g),
+		newRun(g), newPlan(g), newUp(g), newJudge(g), newReport(g), newQuery(g), newRecover(g), newDoctor(g),
 		newCapture(g), newReplay(g), newTape(g), newSchema(g), newMonkeys(g),
 	)
 	return root
