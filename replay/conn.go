@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -15,13 +16,12 @@ const maxInline = 16 << 10
 // for as long as it lives, and so notices at once when the server closes it.
 type conn struct {
 	engine  *engine
-	ctx     context.Context // of what the connection does: its end is the connection's
-	cancel  context.CancelFunc
 	nc      net.Conn
 	work    chan *shot  // requests for the fallback
 	writing atomic.Bool // a long request is still being written
 
 	// Guarded by the engine's lock.
+	cancel     context.CancelFunc // of what the connection does
 	index      int
 	current    *shot // in flight
 	deadline   time.Duration
@@ -48,23 +48,48 @@ func (c *conn) fire(s *shot) {
 
 // start establishes the connection for its first request, and stays to read the answers.
 func (c *conn) start(s *shot) {
-	defer c.cancel()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.begin(cancel)
 	if c.engine.fallback != nil {
-		c.roundTrips(s)
+		c.roundTrips(ctx, s)
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, s.due+c.engine.timeout-c.engine.now())
-	nc, err := c.engine.dial(ctx)
-	cancel()
+	nc, err := c.establish(ctx, s)
 	if err != nil {
-		c.engine.done(c, s, outcome{err: err, dead: true, late: ctx.Err() == context.DeadlineExceeded})
+		c.engine.done(c, s, outcome{err: err, dead: true, late: errors.Is(err, context.DeadlineExceeded)})
 		return
 	}
 	defer nc.Close()
-	c.engine.opened.Add(1)
-	c.established(nc, s)
 	c.send(s)
 	c.receive()
+}
+
+// begin makes what follows end with cancel, at once if it is over already.
+func (c *conn) begin(cancel context.CancelFunc) {
+	e := c.engine
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.cancel = cancel
+	if e.closed || c.expired {
+		cancel()
+	}
+}
+
+func (c *conn) establish(ctx context.Context, s *shot) (net.Conn, error) {
+	e := c.engine
+	ctx, cancel := context.WithTimeout(ctx, s.due+e.timeout-e.now())
+	defer cancel()
+	nc, err := e.dial(ctx)
+	if err != nil {
+		if ctx.Err() != nil { // what the dialer says of it differs
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+	e.opened.Add(1)
+	c.established(nc, s)
+	return nc, nil
 }
 
 func (c *conn) established(nc net.Conn, s *shot) {
@@ -133,7 +158,9 @@ func (e *engine) awaited(c *conn) *shot {
 
 // abort makes whatever c is doing end soon. Called with the lock.
 func (c *conn) abort() {
-	c.cancel()
+	if c.cancel != nil {
+		c.cancel()
+	}
 	if c.nc != nil {
 		c.nc.Close()
 	}

@@ -106,7 +106,6 @@ func (e *engine) place(s *shot) *conn {
 // connect adds a connection, which is established by its first request. Called with the lock.
 func (e *engine) connect() *conn {
 	c := &conn{engine: e, index: len(e.conns), work: make(chan *shot, 1)}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	e.conns = append(e.conns, c)
 	return c
 }
@@ -146,7 +145,7 @@ func (e *engine) done(c *conn, s *shot, o outcome) *shot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c.current = nil
-	o.late = o.late || c.expired
+	o.late = o.err != nil && (o.late || c.expired)
 	dead := o.dead || c.expired || c.writing.Load()
 	if dead {
 		e.remove(c)

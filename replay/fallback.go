@@ -26,24 +26,24 @@ func newFallback(base *url.URL, config *tls.Config, conns int, dial func(ctx con
 }
 
 // roundTrips carries one request after the other.
-func (c *conn) roundTrips(s *shot) {
+func (c *conn) roundTrips(ctx context.Context, s *shot) {
 	e := c.engine
 	e.opened.Add(1)
 	for {
 		for s != nil {
-			s = e.done(c, s, c.roundTrip(s))
+			s = e.done(c, s, c.roundTrip(ctx, s))
 		}
 		select {
 		case s = <-c.work:
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (c *conn) roundTrip(s *shot) outcome {
+func (c *conn) roundTrip(ctx context.Context, s *shot) outcome {
 	e := c.engine
-	ctx, cancel := context.WithTimeout(c.ctx, s.due+e.timeout-e.now())
+	ctx, cancel := context.WithTimeout(ctx, s.due+e.timeout-e.now())
 	defer cancel()
 	e.mu.Lock()
 	if s.sent == 0 {
