@@ -359,7 +359,7 @@ func TestVerdictTellsTheStory(t *testing.T) {
 		}
 		return well(s)
 	})
-	w.series("gameday_link_requests_total", map[string]string{"src": "order", "dst": "promotion", "code": "refused"}, func(at gameday.Duration) (float64, bool) {
+	w.series("gameday_link_requests_total", map[string]string{"src": "order", "dst": "promotion", "code": "none"}, func(at gameday.Duration) (float64, bool) {
 		return max(0, 20*(at-(faultFrom+1)*second).Seconds()), true
 	})
 	v := w.judge()

@@ -164,7 +164,8 @@ func flowSignals(r gameday.Run) []signal {
 }
 
 // watched are the series of links and services in which trouble shows first, over 3 s so that two scrapes
-// are enough. They answer nothing where the system has no such metrics.
+// are enough. They answer nothing where the system has no such metrics. What faults themselves change, such as
+// the number of instances, is not among them: it would always be first.
 var watched = []struct {
 	expr    string
 	what    string   // how the signal is called, after the subject
@@ -174,14 +175,13 @@ var watched = []struct {
 	floor   float64
 	share   float64
 }{
-	{`sum by (src, dst) (rate(gameday_link_requests_total{code!~"[1234].."}[3s]))`, "failed", []string{"src", "dst"}, "dst", "/s", 1, 0.5},
-	{`sum by (src, dst) (rate(gameday_link_refused_total[3s]))`, "refused", []string{"src", "dst"}, "dst", "/s", 0.5, 0.5},
+	{`sum by (src, dst) (rate(gameday_link_requests_total{code=~"5..|none|grpc_(4|8|13|14)"}[3s]))`, "failed", []string{"src", "dst"}, "dst", "/s", 1, 0.5},
+	{`sum by (src, dst) (rate(gameday_link_connections_total{outcome=~"refused|cut"}[3s]))`, "refused", []string{"src", "dst"}, "dst", "/s", 0.5, 0.5},
 	{`sum by (service, dep) (rate(rpc_client_attempts_total{outcome!="ok"}[3s]))`, "failed attempts", []string{"service", "dep"}, "dep", "/s", 1, 0.5},
 	{`sum by (dep) (circuit_breaker_state{state="open"})`, "open breakers", []string{"dep"}, "dep", "", 0.5, 0},
 	{`sum by (service) (rate(http_server_requests_total{code=~"5.."}[3s]))`, "5xx", []string{"service"}, "service", "/s", 1, 0.5},
 	{`sum by (service) (rate(load_shed_total[3s]))`, "shed", []string{"service"}, "service", "/s", 1, 0.5},
 	{`sum by (service) (http_server_in_flight)`, "requests in flight", []string{"service"}, "service", "", 5, 1},
-	{`sum by (subject) (gameday_truth_instances{alive="true"})`, "instances", []string{"subject"}, "subject", "", 0.5, 0},
 }
 
 func metricSignals(ctx context.Context, r gameday.Run) []signal {

@@ -127,7 +127,7 @@ func (HostSpare) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, err
 	limit := cpuLimit
 	f := gameday.Finding{
 		Name: "the host had spare capacity", Kind: kindGuard, Severity: gameday.SeverityFail,
-		Expected: "processors less than 95% busy over 5s", Expr: "avg_over_time(gameday_host_cpu_ratio[5s])", Limit: &limit, Unit: "ratio",
+		Expected: "processors less than 95% busy over 5s", Expr: "max(avg_over_time(gameday_host_cpu_ratio[5s]))", Limit: &limit, Unit: "ratio",
 	}
 	if r.Metrics == nil {
 		return f, errNoMetrics
