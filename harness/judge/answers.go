@@ -388,7 +388,7 @@ func (p *part) at(at gameday.Duration) verdict {
 	}
 	for probe, there := range p.present {
 		if len(there[at]) == 0 {
-			v.text = "no data for " + strings.TrimSuffix(strings.TrimPrefix(probe, "count("), ")") + "; is the name right, and was its service scraped?"
+			v.text = "no data for " + probed(probe) + "; is the name right, and was its service scraped?"
 			return v
 		}
 	}
@@ -398,6 +398,15 @@ func (p *part) at(at gameday.Duration) verdict {
 	}
 	v.holds = gameday.Fail
 	return v
+}
+
+// probed is the selector that a probe asks about, for people.
+func probed(probe string) string {
+	text := strings.TrimSuffix(strings.TrimPrefix(probe, "count("), ")")
+	if over, ok := strings.CutPrefix(text, "count_over_time("); ok {
+		text, _, _ = strings.Cut(over, ") >=")
+	}
+	return text
 }
 
 func (p *part) say(at gameday.Duration) string {
@@ -437,8 +446,7 @@ func (q *question) mustHaveSeen(ctx context.Context, expr string) error {
 			return err
 		}
 		if len(seen) == 0 {
-			name := strings.TrimSuffix(strings.TrimPrefix(probe, "count("), ")")
-			return fmt.Errorf("no sample of %s in the whole run, so that its absence shows nothing; check the name, and have the service create the counter at 0 when it starts", name)
+			return fmt.Errorf("no sample of %s in the whole run, so that its absence shows nothing; check the name, and have the service create the counter at 0 when it starts", probed(probe))
 		}
 	}
 	return nil

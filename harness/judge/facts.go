@@ -101,6 +101,17 @@ func (e *episode) follow(event gameday.Event) {
 	}
 }
 
+// stopped is when the run was ended before its planned end, by whatever cause.
+func (f facts) stopped() (gameday.Duration, bool) {
+	switch {
+	case f.ended != nil:
+		return f.ended.At, true
+	case f.gate != nil:
+		return f.gate.At, true
+	}
+	return 0, false
+}
+
 // of returns the episodes of one step, or of all steps of one group.
 func (f facts) of(p gameday.Plan, name string) []episode {
 	steps := map[string]bool{name: true}

@@ -23,8 +23,13 @@ import (
 // ends, what was not judged yet is Unknown.
 func Judge(ctx context.Context, r gameday.Run) gameday.Verdict {
 	var findings []gameday.Finding
+	at, stopped := factsOf(r).stopped()
 	for _, a := range Assertions(r.Plan) {
-		findings = append(findings, ask(ctx, a, r))
+		f := ask(ctx, a, r)
+		if stopped && f.Outcome == gameday.Unknown && (f.To == 0 || f.To > at+second) { // its own reason would mislead
+			f.Why = "the run was stopped at " + clock(at) + ", before there was enough to judge"
+		}
+		findings = append(findings, f)
 	}
 	return fold(ctx, r, findings)
 }

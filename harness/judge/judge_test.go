@@ -323,6 +323,29 @@ func TestOneThingIsWrong(t *testing.T) {
 			gameday.ResultInconclusive, "search p99 <= 500ms", "only 20 requests in the fault phase",
 		},
 		{
+			"a flow without requests before the fault is judged by what came later",
+			func(t *testing.T, w *world) {
+				w.traffic(t, "search", func(s int) hit {
+					if s < faultFrom {
+						return hit{}
+					}
+					return well(s)
+				})
+			},
+			gameday.ResultPass, "search p99 <= 500ms", "in fault",
+		},
+		{
+			"a run that the gate stopped says so",
+			func(_ *testing.T, w *world) {
+				w.run.Events = []gameday.Event{
+					{Kind: gameday.EventStart},
+					{At: faultFrom * second, Kind: gameday.EventSteady, Text: "2 of 3 held"},
+					{At: faultFrom * second, Kind: gameday.EventEnd},
+				}
+			},
+			gameday.ResultInconclusive, "cut was in effect", "the run was stopped at +0:25",
+		},
+		{
 			"one slow request in a window is no trouble",
 			func(t *testing.T, w *world) {
 				w.traffic(t, "checkout", func(s int) hit {
@@ -408,6 +431,21 @@ func TestARunWithoutFaultsIsJudgedThroughout(t *testing.T) {
 	w.traffic(t, "checkout", func(int) hit { return hit{requests: 50, latency: 400 * ms} })
 	v = w.judge()
 	require.Equal(t, gameday.ResultFail, v.Result, "there is no fault that could excuse it")
+}
+
+func TestAFailureInDoubtSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.traffic(t, "checkout", func(s int) hit {
+		if inFault(s) {
+			return hit{requests: 50, latency: 742 * ms}
+		}
+		return well(s)
+	})
+	w.run.Traffic.Fidelity.Problems = []string{"late"}
+	v := w.judge()
+	require.Equal(t, gameday.ResultFail, v.Result)
+	require.Equal(t, "3 of 4 objectives held while zone z3 was gone; checkout p99 742ms broke its limit of 300ms first, "+
+		"and well from the last heal on; in doubt whether load was offered on time", v.Sentence)
 }
 
 type brokenAssertion struct{ how func() error }

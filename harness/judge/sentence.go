@@ -34,7 +34,21 @@ func sentence(r gameday.Run, f facts, v gameday.Verdict) string {
 	case v.Recovered != nil:
 		text += fmt.Sprintf(", recovered by itself in %s", rounded(*v.Recovered))
 	}
-	return text
+	return text + doubted(v)
+}
+
+// doubted names the guards that could not vouch for a run that failed.
+func doubted(v gameday.Verdict) string {
+	var names []string
+	for _, f := range v.Findings {
+		if f.Kind == kindGuard && f.Outcome == gameday.Unknown && f.Severity != gameday.SeverityWarn {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; in doubt whether " + strings.Join(names, " and ")
 }
 
 func leaked(v gameday.Verdict) string {

@@ -31,6 +31,7 @@ type phaseValue struct {
 	requests int64
 	outcome  gameday.Outcome // Pass when the phase was promised nothing
 	why      string
+	rare     bool // too few requests for a claim, and none that was missed
 	trouble
 }
 
@@ -52,7 +53,7 @@ func (a Objective) Judge(_ context.Context, r gameday.Run) (gameday.Finding, err
 		}
 		v.trouble = sumUp(ms, o, v.from, v.to)
 		all = append(all, v)
-		if a.promised(phase) && v.to > v.from {
+		if a.promised(phase) && v.to > v.from && !v.spared(r.Plan) {
 			judged = append(judged, v)
 		}
 	}
@@ -121,6 +122,7 @@ func (a Objective) measure(r gameday.Run, v *phaseValue) error {
 	v.requests = t.requests
 	switch {
 	case !v.known || !sufficient(t, o, v.value):
+		v.rare = v.requests == 0 || v.known && t.requests < few && compare(v.value, o.Op, o.Limit)
 		v.why = fmt.Sprintf("only %s in the %s phase, and %s needs %d; replay more traffic (amplify, speed) or make the phase longer",
 			plural(int(t.requests), "request"), v.phase, o.Metric, minimumOf(o.Metric))
 	case compare(v.value, o.Op, o.Limit):
@@ -131,6 +133,12 @@ func (a Objective) measure(r gameday.Run, v *phaseValue) error {
 		v.outcome = gameday.Fail
 	}
 	return nil
+}
+
+// spared reports whether a baseline with too few requests for a claim can be left out: it is no promise but
+// a precondition, and none of its requests spoke against it.
+func (v phaseValue) spared(p gameday.Plan) bool {
+	return v.phase == gameday.Baseline && len(p.Steps) > 0 && v.outcome == gameday.Unknown && v.rare
 }
 
 func (v phaseValue) pointer() *float64 {
@@ -144,7 +152,7 @@ func (v phaseValue) pointer() *float64 {
 // conclude folds the phases into the finding; the worst phase is the one that is shown.
 func (a Objective) conclude(f *gameday.Finding, judged []phaseValue) {
 	if len(judged) == 0 {
-		f.Why = fmt.Sprintf("it is to hold during %v, and the run has no such phase", a.Objective.During)
+		f.Why = fmt.Sprintf("there was nothing to judge it by during %v; make the phase longer or replay more traffic", a.Objective.During)
 		return
 	}
 	shown := judged[0]

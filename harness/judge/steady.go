@@ -13,7 +13,8 @@ var _ gameday.Assertion = Steady{}
 // Steady judges whether the system was well: in the baseline, that is before the first fault; in recovery,
 // that is after the last heal and the time allowed for it; or, in a run without faults, always. Well means
 // that every objective of every flow held over that time, whatever phases it was written for; recovery
-// objectives are judged elsewhere. A plan without objectives is well while 99 % of all requests succeed.
+// objectives are judged elsewhere. Flows with next to no requests, none of them bad, are passed over as long
+// as others can be judged. A plan without objectives is well while 99 % of all requests succeed.
 //
 // Not well before a fault is Unknown: then the run can show nothing. Afterwards it is Fail.
 type Steady struct {
@@ -36,7 +37,7 @@ func (a Steady) Judge(_ context.Context, r gameday.Run) (gameday.Finding, error)
 	f := gameday.Finding{Name: a.name(), Kind: kindSteady, Severity: gameday.SeverityFail}
 	f.From, f.To = facts.window(r.Plan.Phases, a.Phase)
 	flows := a.flows(r.Plan)
-	var missed, unknown []string
+	var missed, unknown, rare []string
 	judged := 0
 	for _, flow := range flows {
 		from := f.From
@@ -55,6 +56,10 @@ func (a Steady) Judge(_ context.Context, r gameday.Run) (gameday.Finding, error)
 			if err := (Objective{flow, o}).measure(r, &v); err != nil {
 				return f, err
 			}
+			if v.rare {
+				rare = append(rare, strings.TrimSpace(flow.Name+" "+o.Text)+": "+v.why)
+				continue
+			}
 			judged++
 			name := strings.TrimSpace(flow.Name + " " + o.Text)
 			switch {
@@ -64,6 +69,9 @@ func (a Steady) Judge(_ context.Context, r gameday.Run) (gameday.Finding, error)
 				unknown = append(unknown, fmt.Sprintf("%s: %s", name, v.why))
 			}
 		}
+	}
+	if judged == 0 {
+		unknown = rare
 	}
 	a.conclude(&f, judged, missed, unknown)
 	return f, nil
@@ -98,7 +106,7 @@ func (a Steady) flows(p gameday.Plan) []gameday.Flow {
 
 func (a Steady) conclude(f *gameday.Finding, judged int, missed, unknown []string) {
 	f.Expected = fmt.Sprintf("%s hold", plural(judged, "objective"))
-	f.Observed = fmt.Sprintf("%d of %d held", judged-len(missed)-len(unknown), judged)
+	f.Observed = fmt.Sprintf("%d of %d held", max(0, judged-len(missed)-len(unknown)), judged)
 	switch {
 	case len(missed) > 0 && a.Phase == gameday.Baseline:
 		f.Why = "the system was not well before the first fault: " + strings.Join(missed, "; ") + "; fix it, its size or the limits first"

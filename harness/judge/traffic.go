@@ -140,21 +140,21 @@ func (OnTime) Judge(_ context.Context, r gameday.Run) (gameday.Finding, error) {
 	f := gameday.Finding{
 		Name: "load was offered on time", Kind: kindGuard, Severity: gameday.SeverityFail,
 		Expected: "the load generator keeps its schedule",
-		Observed: fmt.Sprintf("sent %s late at p99, %s at most; %d of %s limited", fidelity.LatenessP99, fidelity.LatenessMax,
+		Observed: fmt.Sprintf("sent %s late at p99, %s at most; %d of %s limited", rounded(fidelity.LatenessP99), rounded(fidelity.LatenessMax),
 			fidelity.LimitedSecond, plural(fidelity.Seconds, "second")),
 	}
 	f.From, f.To = r.Plan.Phases.Window(gameday.Always)
 	if limit > 0 {
 		f.Expected = fmt.Sprintf("p99 of sending is at most %s late", limit)
 	}
-	const remedy = "; lower speed or amplify, or give the generator a processor of its own"
 	switch {
 	case len(fidelity.Problems) > 0:
-		f.Why = strings.Join(fidelity.Problems, "; ") + remedy
+		f.Why = strings.Join(fidelity.Problems, "; ")
 	case fidelity.Sent == 0 || fidelity.Seconds == 0:
 		f.Why = "the load generator left no account of itself; did the run end early?"
 	case limit > 0 && fidelity.LatenessP99 > limit:
-		f.Why = fmt.Sprintf("requests were sent %s late at p99, and %s is allowed", fidelity.LatenessP99, limit) + remedy
+		f.Why = fmt.Sprintf("requests were sent %s late at p99, and %s is allowed; lower speed or amplify, or give the generator a processor of its own",
+			rounded(fidelity.LatenessP99), limit)
 	default:
 		f.Outcome = gameday.Pass
 	}
