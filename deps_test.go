@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -99,10 +100,8 @@ func forbidden(pkg, imported string, test bool) string {
 		if imported != heavy && !strings.HasPrefix(imported, heavy+"/") {
 			continue
 		}
-		for _, owner := range owners {
-			if pkg == owner {
-				return ""
-			}
+		if slices.Contains(owners, pkg) {
+			return ""
 		}
 		return "only " + strings.Join(owners, ", ") + " may"
 	}
