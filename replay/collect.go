@@ -148,6 +148,8 @@ func (p *Player) Collect() []gameday.Sample {
 		single("gameday_traffic_in_flight", float64(e.inFlight.Load())),
 		single("gameday_traffic_unsent_total", float64(e.unsent.Load())),
 		single("gameday_traffic_unresolved_total", float64(e.unresolved.Load())),
+		single("gameday_traffic_waited_total", float64(e.waited.Load())),
+		single("gameday_traffic_spilled_total", float64(e.spilled.Load())),
 		single("gameday_traffic_resent_total", float64(e.resent.Load())),
 		single("gameday_traffic_connections_total", float64(e.opened.Load())),
 		single("gameday_traffic_factor", factor(p.surges.active())),

@@ -137,7 +137,7 @@ func (c *conn) receive() {
 		if err == nil {
 			o.began = true
 			o.answer, o.err = r.read(s.req.method, s.req.keeps())
-			o.dead = o.err != nil || o.answer.final
+			o.dead = o.err != nil || o.answer.final || r.ahead()
 		}
 		if next := e.done(c, s, o); next != nil {
 			c.send(next)

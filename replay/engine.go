@@ -47,7 +47,7 @@ type engine struct {
 	closed  bool
 	wg      sync.WaitGroup // one goroutine per connection
 
-	dialled, opened, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
+	dialled, opened, waited, spilled, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
 }
 
 // take receives a shot at its due time. It does not block on the network.
@@ -58,17 +58,11 @@ func (e *engine) take(s *shot) {
 		return
 	}
 	e.mu.Lock()
-	if s.attempt == 0 { // a shot pressed again holds its session already
-		if s.sess.busy > 0 && !(e.busy == "spill" && s.raw != nil) {
-			if e.busy == "drop" {
-				e.mu.Unlock()
-				e.skip(s, skipBusy)
-				return
-			}
-			s.sess.queue = append(s.sess.queue, s)
-			e.mu.Unlock()
-			return
-		}
+	if s.attempt == 0 && s.sess.busy > 0 && e.held(s) { // a shot pressed again holds its session already
+		e.mu.Unlock()
+		return
+	}
+	if s.attempt == 0 {
 		s.sess.busy++
 	}
 	c := e.place(s)
@@ -76,6 +70,23 @@ func (e *engine) take(s *shot) {
 	if c != nil {
 		c.fire(s)
 	}
+}
+
+// held keeps back a shot whose session is busy, by the policy; it reports false when the shot is sent nevertheless,
+// over another connection. What needs a value of an answer that is still to come waits, except to be dropped. Called
+// with the lock.
+func (e *engine) held(s *shot) bool {
+	switch {
+	case e.busy == "drop":
+		e.skip(s, skipBusy)
+	case e.busy == "spill" && s.raw != nil:
+		e.spilled.Add(1)
+		return false
+	default:
+		e.waited.Add(1)
+		s.sess.queue = append(s.sess.queue, s)
+	}
+	return true
 }
 
 // place finds the connection for s, or leaves s waiting for one and returns nil. Called with the lock.

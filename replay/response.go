@@ -53,6 +53,10 @@ func (b *responseReader) await() error {
 	return b.fill()
 }
 
+// ahead reports whether the server has sent more than was asked for: what comes next would be taken for the
+// answer to something else.
+func (b *responseReader) ahead() bool { return b.r < b.w }
+
 // fill reads once, after making room.
 func (b *responseReader) fill() error {
 	switch {
