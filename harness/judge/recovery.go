@@ -39,7 +39,6 @@ func (a Recovery) Judge(_ context.Context, r gameday.Run) (gameday.Finding, erro
 	f.Unit = "s"
 	facts := factsOf(r)
 	f.From, f.To = facts.window(r.Plan.Phases, gameday.Recovery)
-	f.Expected = a.Objective.Text + ", measured by " + strings.Join(texts(measures(a.Flow)), ", ")
 	rec, err := recovery(r, facts, a.Flow)
 	if err != nil {
 		return f, err
@@ -53,7 +52,7 @@ func (a Recovery) Judge(_ context.Context, r gameday.Run) (gameday.Finding, erro
 	default:
 		after := rec.after.Seconds()
 		f.After = &after
-		f.Observed = sayDuration(after)
+		f.Observed = fmt.Sprintf("%s until %s held for good", sayDuration(after), strings.Join(texts(measures(a.Flow)), " and "))
 		f.Outcome = gameday.Fail
 		if compare(after, a.Objective.Op, a.Objective.Limit) {
 			f.Outcome = gameday.Pass

@@ -68,8 +68,14 @@ func ended(f facts) string {
 	if f.ended.Text != "" {
 		text += ": " + f.ended.Text
 	}
-	if len(f.episodes) > 0 {
-		text += fmt.Sprintf("; %s healed", plural(len(f.episodes), "fault"))
+	healed := 0
+	for _, e := range f.episodes {
+		if e.healed != never {
+			healed++
+		}
+	}
+	if healed > 0 {
+		text += fmt.Sprintf("; %s healed", plural(healed, "fault"))
 	}
 	return text
 }
