@@ -94,8 +94,10 @@ func BenchmarkPlayer(b *testing.B) {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {
 			url := null(b)
 			xs := every(rate*b.N, rate, 200)
-			p, err := New(Config{Open: opener(xs...), Targets: []string{url}, MaxConns: 64,
-				Traffic: gameday.TrafficPlan{MaxLate: gameday.Duration(time.Second)}})
+			p, err := New(Config{
+				Open: opener(xs...), Targets: []string{url}, MaxConns: 64,
+				Traffic: gameday.TrafficPlan{MaxLate: gameday.Duration(time.Second)},
+			})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -79,10 +79,14 @@ func buyer(session, user string, at time.Duration) []*Exchange {
 		return &Response{Status: status, Header: h, Body: []byte(text), Size: int64(len(text))}
 	}
 	return []*Exchange{
-		body(&Exchange{Session: session, At: at, Method: "POST", Target: "/login",
-			Response: answer(200, Header{{"Set-Cookie", "sid=gd~sid-" + session + "; Path=/"}}, `{"token":"`+token+`","user_id":"u1"}`)}, `{"user":"`+user+`","password":"gd~pw"}`),
-		body(&Exchange{Session: session, At: at + 30*time.Millisecond, Method: "POST", Target: "/orders", Header: append(Header{{"Idempotency-Key", key}}, bearer...),
-			Response: answer(201, Header{{"Location", "/orders/" + order}}, `{"order":{"order_id":"`+order+`"},"number":4711}`)}, `{"key":"`+key+`","user_id":"u1"}`),
+		body(&Exchange{
+			Session: session, At: at, Method: "POST", Target: "/login",
+			Response: answer(200, Header{{"Set-Cookie", "sid=gd~sid-" + session + "; Path=/"}}, `{"token":"`+token+`","user_id":"u1"}`),
+		}, `{"user":"`+user+`","password":"gd~pw"}`),
+		body(&Exchange{
+			Session: session, At: at + 30*time.Millisecond, Method: "POST", Target: "/orders", Header: append(Header{{"Idempotency-Key", key}}, bearer...),
+			Response: answer(201, Header{{"Location", "/orders/" + order}}, `{"order":{"order_id":"`+order+`"},"number":4711}`),
+		}, `{"key":"`+key+`","user_id":"u1"}`),
 		{Session: session, At: at + 60*time.Millisecond, Method: "GET", Target: "/orders/" + order, Header: bearer, Response: answer(200, nil, `{}`)},
 		{Session: session, At: at + 90*time.Millisecond, Method: "GET", Target: "/api/orders/" + order + "?n=4711", Header: bearer, Response: answer(200, nil, `{}`)},
 	}
@@ -146,8 +150,10 @@ func TestWhatIsLearnt(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := &lesson{}
-			x := &Exchange{Method: tt.method, Target: tt.target, Body: []byte(tt.sent), Size: int64(len(tt.sent)),
-				Response: &Response{Status: 200, Body: []byte(tt.answer), Size: int64(len(tt.answer))}}
+			x := &Exchange{
+				Method: tt.method, Target: tt.target, Body: []byte(tt.sent), Size: int64(len(tt.sent)),
+				Response: &Response{Status: 200, Body: []byte(tt.answer), Size: int64(len(tt.answer))},
+			}
 			e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}}}, newRoutes(nil), "h", "")
 			var got []string
 			for _, c := range e.request(x, l).captures {

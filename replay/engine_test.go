@@ -88,8 +88,10 @@ func TestABoundedPoolCountsWhatItCouldNotSend(t *testing.T) {
 	block := make(chan struct{})
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { <-block })
 	t.Cleanup(func() { close(block) })
-	traffic, slices := play(t, Config{Open: opener(every(100, 1_000_000, 1<<30)...), Targets: []string{url}, MaxConns: 4,
-		Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(200 * time.Millisecond)}})
+	traffic, slices := play(t, Config{
+		Open: opener(every(100, 1_000_000, 1<<30)...), Targets: []string{url}, MaxConns: 4,
+		Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(200 * time.Millisecond)},
+	})
 	total, _, _ := sum(slices, "")
 	require.EqualValues(t, 96, total.Unsent)
 	require.Equal(t, total.Sent, total.Classes[gameday.ClassTimeout])

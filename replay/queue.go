@@ -1,7 +1,15 @@
 package replay
 
 // A queue gives back what comes first of what was put in. It is container/heap without the boxes.
-type queue[T interface{ before(T) bool }] []T
+type queue[T earlier[T]] []T
+
+// earlier says what comes first.
+type earlier[T any] interface{ before(T) bool }
+
+var (
+	_ earlier[*shot]   = (*shot)(nil)
+	_ earlier[pending] = pending{}
+)
 
 func (q *queue[T]) push(x T) {
 	h := append(*q, x)

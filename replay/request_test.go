@@ -129,8 +129,10 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", "/x", "Content-Type", "application/x-www-form-urlencoded", "a=tok-1&b", "%%%")
 	f.Fuzz(func(t *testing.T, method, target, name, value, body, now string) {
 		e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{method}, Identity: []string{"$.user"}}}, newRoutes(nil), "h", "")
-		x := &Exchange{Method: method, Target: target, Header: Header{{name, value}}, Body: []byte(body), Size: int64(len(body)),
-			Response: &Response{Status: 200}}
+		x := &Exchange{
+			Method: method, Target: target, Header: Header{{name, value}}, Body: []byte(body), Size: int64(len(body)),
+			Response: &Response{Status: 200},
+		}
 		r := e.request(x, &lesson{known: map[string]struct{}{"tok-1": {}}})
 		if r.skip != "" {
 			return

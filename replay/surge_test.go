@@ -92,15 +92,19 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 	}
 	require.Equal(t, 2*4*5, count["gameday_client_requests_total"], "flows, phases, outcomes")
 	require.Equal(t, 2*(len(bounds)+1), count["gameday_client_duration_seconds_bucket"])
-	for _, name := range []string{"gameday_target_rps", "gameday_client_duration_seconds_sum", "gameday_client_duration_seconds_count",
-		"gameday_traffic_lag_seconds", "gameday_traffic_in_flight", "gameday_traffic_unsent_total", "gameday_traffic_factor"} {
+	for _, name := range []string{
+		"gameday_target_rps", "gameday_client_duration_seconds_sum", "gameday_client_duration_seconds_count",
+		"gameday_traffic_lag_seconds", "gameday_traffic_in_flight", "gameday_traffic_unsent_total", "gameday_traffic_factor",
+	} {
 		require.Positive(t, count[name], name)
 	}
 }
 
 func TestSeriesCount(t *testing.T) {
-	p := newTestPlayer(t, Config{Flows: []gameday.Flow{{Name: "browse", Path: "/", Criticality: gameday.Core}},
-		Phases: gameday.Phases{Baseline: gameday.Duration(time.Second), Fault: gameday.Duration(time.Second), Recovery: gameday.Duration(time.Second)}})
+	p := newTestPlayer(t, Config{
+		Flows:  []gameday.Flow{{Name: "browse", Path: "/", Criticality: gameday.Core}},
+		Phases: gameday.Phases{Baseline: gameday.Duration(time.Second), Fault: gameday.Duration(time.Second), Recovery: gameday.Duration(time.Second)},
+	})
 	s := &shot{due: 1500 * time.Millisecond, req: &request{}}
 	p.observe(s, gameday.ClassError, 300*time.Millisecond)
 	values := map[string]float64{}
