@@ -105,26 +105,6 @@ func (t *tally) value(metric string) (float64, bool) {
 	return 0, false
 }
 
-// Value measures one metric of an objective over slices that span the given number of seconds, and says
-// how many requests it rests on. Rate is that of successes; a request that was rejected is an error as one
-// that broke is. It is exported so that stop conditions and live panels count as the verdict does.
-func Value(metric string, slices []gameday.Slice, seconds int) (value float64, requests int64, err error) {
-	t := newTally()
-	t.seconds = seconds
-	for _, s := range slices {
-		c, err := count(s, timed(metric))
-		if err != nil {
-			return 0, 0, err
-		}
-		t.add(c)
-	}
-	value, ok := t.value(metric)
-	if !ok {
-		return 0, t.requests, fmt.Errorf("measure %s: no request was answered", metric)
-	}
-	return value, t.requests, nil
-}
-
 // counted is what one slice holds, read.
 type counted struct {
 	requests, good int64

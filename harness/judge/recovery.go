@@ -35,7 +35,7 @@ type recovered struct {
 
 // Judge implements gameday.Assertion.
 func (a Recovery) Judge(_ context.Context, r gameday.Run) (gameday.Finding, error) {
-	f := Objective{a.Flow, a.Objective}.finding()
+	f := Objective(a).finding()
 	f.Unit = "s"
 	facts := factsOf(r)
 	f.From, f.To = facts.window(r.Plan.Phases, gameday.Recovery)

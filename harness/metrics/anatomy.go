@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -97,7 +97,7 @@ func nameProbe(selector *parser.VectorSelector) string {
 		return "count(" + selector.Name + ")"
 	}
 	for _, m := range selector.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			return "count({" + m.String() + "})"
 		}
 	}

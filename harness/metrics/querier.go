@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -43,7 +44,7 @@ func (q querier) matching(matchers []*labels.Matcher) []*series {
 // candidates narrows the search by metric name where a matcher fixes it.
 func (q querier) candidates(matchers []*labels.Matcher) map[string][]*series {
 	for _, m := range matchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return map[string][]*series{m.Value: q.store.byName[m.Value]}
 		}
 	}

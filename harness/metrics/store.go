@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 
@@ -91,15 +92,6 @@ func (s *Store) Append(at gameday.Duration, samples ...gameday.Sample) {
 	}
 }
 
-// End marks the series of the samples as gone from the offset on, whatever their values.
-func (s *Store) End(at gameday.Duration, samples ...gameday.Sample) {
-	for _, sample := range samples {
-		if series := s.series(labelsOf(sample)); series != nil {
-			s.end(series, s.unixMilli(at))
-		}
-	}
-}
-
 // Stats returns the counts of this moment.
 func (s *Store) Stats() Stats {
 	s.mu.RLock()
@@ -109,7 +101,7 @@ func (s *Store) Stats() Stats {
 
 func labelsOf(sample gameday.Sample) labels.Labels {
 	b := labels.NewScratchBuilder(len(sample.Labels) + 1)
-	b.Add(labels.MetricName, sample.Name)
+	b.Add(model.MetricNameLabel, sample.Name)
 	for name, value := range sample.Labels {
 		if value != "" { // an empty label is no label
 			b.Add(name, value)
@@ -133,7 +125,7 @@ func (s *Store) series(l labels.Labels) *series {
 	if found := find(s.byHash[hash], l); found != nil {
 		return found
 	}
-	name := l.Get(labels.MetricName)
+	name := l.Get(model.MetricNameLabel)
 	_, duplicate := l.HasDuplicateLabelNames()
 	switch {
 	case name == "" || duplicate:

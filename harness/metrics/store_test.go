@@ -170,24 +170,32 @@ func TestNeedsAndSides(t *testing.T) {
 	}{
 		{
 			"a comparison needs its gauge", `max(cpu{a="b"}) < 2`,
-			[]string{`count(cpu{a="b"})`}, nil, [][3]string{{`max(cpu{a="b"})`, "<", "2"}},
+			[]string{`count(cpu{a="b"})`},
+			nil,
+			[][3]string{{`max(cpu{a="b"})`, "<", "2"}},
 		},
 		{
 			"a rate needs two samples", `sum(rate(x_total[10s])) > 0 and y == 1`,
-			[]string{`count(count_over_time(x_total[10s]) >= 2)`, `count(y)`}, nil,
+			[]string{`count(count_over_time(x_total[10s]) >= 2)`, `count(y)`},
+			nil,
 			[][3]string{{`sum(rate(x_total[10s]))`, ">", "0"}, {"y", "==", "1"}},
 		},
 		{
 			"before or vector(0) a counter may be missing, but not its name", `(sum(increase(x_total{code="5"}[60s])) or vector(0)) == 0`,
-			nil, []string{`count(x_total)`}, [][3]string{{`(sum(increase(x_total{code="5"}[1m])) or vector(0))`, "==", "0"}},
+			nil,
+			[]string{`count(x_total)`},
+			[][3]string{{`(sum(increase(x_total{code="5"}[1m])) or vector(0))`, "==", "0"}},
 		},
 		{
 			"under absent too", `a > 0 and on () absent(b{c="d"})`,
-			[]string{"count(a)"}, []string{"count(b)"}, [][3]string{{"a", ">", "0"}},
+			[]string{"count(a)"},
+			[]string{"count(b)"},
+			[][3]string{{"a", ">", "0"}},
 		},
 		{
 			"a subquery looks further back", `max_over_time(sum(rate(x_total[2s]))[20s:1s]) <= 3`,
-			[]string{`count(count_over_time(x_total[22s]) >= 2)`}, nil,
+			[]string{`count(count_over_time(x_total[22s]) >= 2)`},
+			nil,
 			[][3]string{{`max_over_time(sum(rate(x_total[2s]))[20s:1s])`, "<=", "3"}},
 		},
 		{"a filter inside of an aggregation is a condition without sides", `count(up == 0)`, []string{"count(up)"}, nil, nil},

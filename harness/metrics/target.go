@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/gameday-dev/gameday"
@@ -42,7 +43,7 @@ type kept struct {
 func newPage(s *Store, t Target, format exposition) *page {
 	p := &page{target: t, labels: labels.FromMap(t.Labels), store: s, format: format, known: map[string]*kept{}}
 	own := func(name string) *series {
-		return s.series(withTarget(labels.FromStrings(labels.MetricName, name), p.labels))
+		return s.series(withTarget(labels.FromStrings(model.MetricNameLabel, name), p.labels))
 	}
 	p.up, p.duration, p.scraped = own("up"), own("scrape_duration_seconds"), own("scrape_samples_scraped")
 	return p
