@@ -32,7 +32,8 @@ type RunOptions struct {
 	Version  string    // of gameday
 
 	// Observe sees every event after it was journalled; see harness.Config. It may be nil.
-	Observe func(gameday.Event)
+	Observe   func(gameday.Event)
+	HealLimit time.Duration // for one fault to be healed; see harness.Config
 }
 
 // Done is a run that ended and was judged.
@@ -110,7 +111,23 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if d.player, err = newPlayer(d.plan, d.run.Meta().Run, targets, nil); err != nil {
 		return Done{}, err
 	}
-	report, runErr := d.carryOut(ctx, topology)
+	return d.perform(ctx, stage{
+		platform: topology.Client, catalog: monkeys.Catalog(), pages: topologyPages(topology), steady: steady, ledger: ledgerReader(topology, d.plan),
+	})
+}
+
+// stage is where a plan is carried out.
+type stage struct {
+	platform gameday.Platform // the system under test, without the load on it
+	catalog  gameday.Catalog
+	pages    func(context.Context) ([]metrics.Target, error) // of metrics, beside those of the plan
+	steady   func(context.Context, gameday.Run) (gameday.Outcome, string)
+	ledger   func(context.Context, []gameday.Ack) (gameday.Ledger, error) // may be nil
+}
+
+// perform carries the plan out, with d.player as its load, and judges and reports what came of it.
+func (d *day) perform(ctx context.Context, s stage) (Done, error) {
+	report, runErr := d.carryOut(ctx, s)
 	if report.Result == "" {
 		return Done{}, runErr
 	}
@@ -142,7 +159,7 @@ func (d *day) topology(ctx context.Context) (*Topology, error) {
 }
 
 // carryOut offers the load, scrapes and walks through the plan.
-func (d *day) carryOut(ctx context.Context, topology *Topology) (harness.Report, error) {
+func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	start := time.Now()
 	d.samples = metrics.NewStore(start, metrics.Limits{})
 	live, err := d.liveMetrics(start)
@@ -152,7 +169,7 @@ func (d *day) carryOut(ctx context.Context, topology *Topology) (harness.Report,
 	d.faults = &metrics.Faults{Steps: d.plan.Steps}
 	d.base = &metrics.Baseline{Metrics: live}
 	scraper := metrics.Scraper{
-		Store: d.samples, Interval: d.plan.Metrics.Interval.Std(), Targets: scrapeTargets(topology, d.plan),
+		Store: d.samples, Interval: d.plan.Metrics.Interval.Std(), Targets: scrapeTargets(s, d.plan),
 		Collectors: []gameday.Collector{d.player, &metrics.Host{}, d.faults, d.base},
 	}
 	scraping, stopScraping := context.WithCancel(context.WithoutCancel(ctx))
@@ -161,9 +178,9 @@ func (d *day) carryOut(ctx context.Context, topology *Topology) (harness.Report,
 
 	d.display = reports.NewProgress(d.options.Out, d.plan, d.options.Terminal, start)
 	report, err := harness.Run(ctx, harness.Config{
-		Meta: d.run.Meta(), Plan: d.plan, Platform: system{topology.Client, d.player}, Catalog: monkeys.Catalog(),
+		Meta: d.run.Meta(), Plan: d.plan, Platform: system{s.platform, d.player}, Catalog: s.catalog,
 		Journal: d.run, Start: start, Load: d.player, Slices: d.keep, Metrics: live,
-		Steady: steady, Ledger: ledgerReader(topology, d.plan), Observe: d.observe,
+		Steady: s.steady, Ledger: s.ledger, Observe: d.observe, HealLimit: d.options.HealLimit,
 	})
 	stopScraping()
 	err = errors.Join(err, <-scraped)
@@ -261,16 +278,24 @@ func (s system) Find(ctx context.Context, selector gameday.Selector) ([]gameday.
 	return found, nil
 }
 
-// scrapeTargets lists the pages of the topology and those that the plan adds.
-func scrapeTargets(t *Topology, plan gameday.Plan) func(context.Context) ([]metrics.Target, error) {
+// topologyPages lists the pages of a topology as it is now.
+func topologyPages(t *Topology) func(context.Context) ([]metrics.Target, error) {
 	return func(ctx context.Context) ([]metrics.Target, error) {
 		pages, err := t.Client.ScrapeTargets(ctx)
-		if err != nil {
-			return nil, err
-		}
 		var targets []metrics.Target
 		for _, p := range pages {
 			targets = append(targets, metrics.Target{URL: p.URL, Labels: p.Labels})
+		}
+		return targets, err
+	}
+}
+
+// scrapeTargets lists the pages of the stage and those that the plan adds.
+func scrapeTargets(s stage, plan gameday.Plan) func(context.Context) ([]metrics.Target, error) {
+	return func(ctx context.Context) ([]metrics.Target, error) {
+		targets, err := s.pages(ctx)
+		if err != nil {
+			return nil, err
 		}
 		for _, url := range plan.Metrics.Targets {
 			targets = append(targets, metrics.Target{URL: url, Labels: map[string]string{"job": "extra", "instance": url}})

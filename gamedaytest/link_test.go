@@ -1,0 +1,198 @@
+package gamedaytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// echo is a service that speaks no HTTP.
+func echo(t *testing.T) string {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func say(c net.Conn) (time.Duration, error) {
+	start := time.Now()
+	if err := c.SetDeadline(start.Add(5 * time.Second)); err != nil {
+		return 0, err
+	}
+	if _, err := io.WriteString(c, "x"); err != nil {
+		return 0, err
+	}
+	_, err := io.ReadFull(c, make([]byte, 1))
+	return time.Since(start), err
+}
+
+const slow = 200 * time.Millisecond
+
+func slowness(name string) []gameday.LinkRule {
+	return []gameday.LinkRule{{To: gameday.Endpoint{Service: name}, Direction: gameday.Response, Latency: gameday.Duration(slow)}}
+}
+
+func terms(fault string, length, lease time.Duration) gameday.Grip {
+	return gameday.Grip{Fault: fault, For: gameday.Duration(length), Lease: gameday.Duration(lease)}
+}
+
+func TestARuleActsOnOpenConnectionsOfItsLinkOnlyAndIsProbed(t *testing.T) {
+	db, cache := Proxy(t, "db", echo(t)), Proxy(t, "cache", echo(t))
+	require.Error(t, db.dialled())
+	all := links{db, cache}
+	ctx := t.Context()
+	toDB, err := net.Dial("tcp4", db.Addr())
+	require.NoError(t, err)
+	defer toDB.Close()
+	_, err = say(toDB)
+	require.NoError(t, err)
+	require.NoError(t, db.dialled())
+
+	require.NoError(t, all.Shape(ctx, slowness("db"), terms("f1", time.Minute, time.Minute)))
+	took, err := say(toDB)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, took, slow)
+	probed, err := all.Probe(ctx, gameday.Endpoint{}, gameday.Endpoint{Service: "db"})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, probed.Std(), slow, "the link is measured whatever its upstream speaks")
+	probed, err = all.Probe(ctx, gameday.Endpoint{}, gameday.Endpoint{Service: "cache"})
+	require.NoError(t, err)
+	require.Less(t, probed.Std(), slow)
+	require.Error(t, cache.dialled(), "a probe is nobody's use of the link")
+
+	held, err := all.Held(ctx)
+	require.NoError(t, err)
+	require.Len(t, held, 1)
+	require.Equal(t, []string{"link db latency 200ms"}, held[0].What)
+
+	require.NoError(t, all.Release(ctx, "f1"))
+	took, err = say(toDB)
+	require.NoError(t, err)
+	require.Less(t, took, slow)
+}
+
+func TestACutBreaksConnectionsAndProbes(t *testing.T) {
+	db := Proxy(t, "db", echo(t))
+	all := links{db}
+	c, err := net.Dial("tcp4", db.Addr())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = say(c)
+	require.NoError(t, err)
+	require.NoError(t, all.Shape(t.Context(), []gameday.LinkRule{{To: gameday.Endpoint{Service: "db"}, Cut: true}}, terms("f1", time.Minute, time.Minute)))
+	_, err = say(c)
+	require.Error(t, err)
+	_, err = all.Probe(t.Context(), gameday.Endpoint{}, gameday.Endpoint{Service: "db"})
+	var lost *gameday.ProbeError
+	require.ErrorAs(t, err, &lost)
+	require.NoError(t, all.Release(t.Context(), "f1"))
+	require.NoError(t, all.Release(t.Context(), "f1"), "releasing twice is releasing once")
+	_, err = all.Probe(t.Context(), gameday.Endpoint{}, gameday.Endpoint{Service: "db"})
+	require.NoError(t, err)
+}
+
+func TestALinkLetsGoByItself(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		length, lease time.Duration
+		renew         bool
+		held          bool
+	}{
+		{"when its time is over", 300 * time.Millisecond, time.Minute, true, false},
+		{"when nobody renews its lease", time.Minute, 300 * time.Millisecond, false, false},
+		{"but not while the lease is renewed", time.Minute, 300 * time.Millisecond, true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			all := links{Proxy(t, "db", echo(t))}
+			require.NoError(t, all.Shape(t.Context(), slowness("db"), terms("f1", row.length, row.lease)))
+			held := func() bool {
+				list, err := all.Held(t.Context())
+				require.NoError(t, err)
+				return len(list) > 0
+			}
+			end := time.Now().Add(time.Second)
+			for held() && time.Now().Before(end) {
+				if row.renew {
+					require.NoError(t, all.Renew(t.Context(), []string{"f1", "unknown"}))
+				}
+				time.Sleep(20 * time.Millisecond) // between two looks
+			}
+			require.Equal(t, row.held, held())
+		})
+	}
+}
+
+func TestRulesThatMeanNothingAreRefused(t *testing.T) {
+	all := links{Proxy(t, "db", echo(t))}
+	to := gameday.Endpoint{Service: "db"}
+	good := terms("f1", time.Minute, time.Minute)
+	for _, row := range []struct {
+		name string
+		rule gameday.LinkRule
+		grip gameday.Grip
+	}{
+		{"a link that is not there", gameday.LinkRule{To: gameday.Endpoint{Service: "moon"}, Cut: true}, good},
+		{"a caller that is not there", gameday.LinkRule{From: gameday.Endpoint{Service: "moon"}, To: to, Cut: true}, good},
+		{"a rule without an effect", gameday.LinkRule{To: to}, good},
+		{"a direction that is none", gameday.LinkRule{To: to, Cut: true, Direction: "up"}, good},
+		{"a time below zero", gameday.LinkRule{To: to, Cut: true, Latency: -1}, good},
+		{"no name", gameday.LinkRule{To: to, Cut: true}, terms("", time.Minute, time.Minute)},
+		{"no end", gameday.LinkRule{To: to, Cut: true}, terms("f1", 0, time.Minute)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.Error(t, all.Shape(t.Context(), []gameday.LinkRule{row.rule}, row.grip))
+			held, err := all.Held(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, held)
+		})
+	}
+}
+
+func TestOnlyThisMachineIsTouched(t *testing.T) {
+	for _, upstream := range []string{"192.0.2.1:80", "0.0.0.0:80", "127.0.0.1:0", "127.0.0.1", "http://127.0.0.1:80", "[::1]:80", ""} {
+		_, err := loopback(upstream)
+		require.Error(t, err, upstream)
+	}
+	at, err := loopback("localhost:5432")
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:5432", at.String())
+}
+
+// deaf is a set of links that forgets to let go.
+type deaf struct{ links }
+
+func (deaf) Release(context.Context, string) error { return nil }
+
+func TestALinkThatStaysSlowIsSeen(t *testing.T) {
+	db := Proxy(t, "db", echo(t))
+	all := deaf{links{db}}
+	require.NoError(t, all.Shape(t.Context(), slowness("db"), terms("f1", time.Minute, time.Minute)))
+	require.NoError(t, all.Release(t.Context(), "f1"))
+	took, err := all.Probe(t.Context(), gameday.Endpoint{}, gameday.Endpoint{Service: "db"})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, took.Std(), slow, "what is not released is measured")
+	if held, err := all.Held(t.Context()); err != nil || len(held) != 1 {
+		t.Fatal(fmt.Errorf("held %v: %w", held, errors.Join(err)))
+	}
+}

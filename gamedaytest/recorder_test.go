@@ -1,0 +1,136 @@
+package gamedaytest_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/gamedaytest"
+	"github.com/gameday-dev/gameday/harness/platform/platformtest"
+)
+
+// TestMain is the program of the instances of a topology too. It lets more tests run at a time than there are processors: they wait far more than they work.
+func TestMain(m *testing.M) {
+	platformtest.ServeInstance()
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// recorder is a test of its own inside of a test: it takes down what the other one would have failed with.
+type recorder struct {
+	testing.TB
+	dir string
+
+	mu       sync.Mutex
+	failures []string
+	attrs    map[string]string
+}
+
+// record runs f as a test, and returns what it said.
+func record(t *testing.T, f func(t testing.TB)) *recorder {
+	t.Helper()
+	r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(r)
+	}()
+	<-done
+	return r
+}
+
+func (r *recorder) Helper()             {}
+func (r *recorder) ArtifactDir() string { return r.dir }
+func (r *recorder) Output() io.Writer   { return io.Discard }
+
+func (r *recorder) Attr(key, value string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attrs[key] = value
+}
+
+func (r *recorder) fail(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, text)
+}
+
+func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args...)) }
+func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
+func (r *recorder) Fatal(args ...any)                 { r.fail(fmt.Sprint(args...)); runtime.Goexit() }
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.fail(fmt.Sprintf(format, args...))
+	runtime.Goexit()
+}
+
+// said fails the real test unless the recorded one failed once, with all of the words.
+func (r *recorder) said(words ...string) {
+	r.TB.Helper()
+	r.TB.Log(strings.Join(r.failures, "\n"))
+	if len(r.failures) != 1 {
+		r.TB.Fatalf("the test failed %d times, want once:\n%s", len(r.failures), strings.Join(r.failures, "\n"))
+	}
+	for _, word := range words {
+		if !strings.Contains(r.failures[0], word) {
+			r.TB.Errorf("the failure does not say %q:\n%s", word, r.failures[0])
+		}
+	}
+}
+
+// passed fails the real test unless the recorded one passed.
+func (r *recorder) passed() {
+	r.TB.Helper()
+	for _, f := range r.failures {
+		r.TB.Error(f)
+	}
+	if got := r.attrs["gameday.verdict"]; got != "PASS" {
+		r.TB.Errorf("the verdict is %q, want PASS", got)
+	}
+}
+
+// shop is a small system: a checkout that asks a stock service for every order.
+type shop struct {
+	stock *gamedaytest.Link
+	url   string
+}
+
+// openShop starts a shop whose checkout waits so long for the stock, and then does without when it can.
+func openShop(t testing.TB, patience time.Duration, without bool) shop {
+	stock := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "7 left") }))
+	t.Cleanup(stock.Close)
+	link := gamedaytest.Proxy(t, "stock", stock.Listener.Addr().String())
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	t.Cleanup(client.CloseIdleConnections)
+	checkout := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer, err := client.Get("http://" + link.Addr())
+		if err != nil && !without {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		if err == nil {
+			_, _ = io.Copy(w, answer.Body)
+			_ = answer.Body.Close()
+		}
+	}))
+	t.Cleanup(checkout.Close)
+	return shop{link, checkout.URL + "/checkout"}
+}
+
+// checkout is the shop's only flow.
+func (s shop) checkout(slo ...string) []gamedaytest.Flow {
+	return []gamedaytest.Flow{{Name: "checkout", Method: "POST", URL: s.url, Body: "{}", Rate: 50, SLO: slo}}
+}
+
+func ms(n int) gameday.Duration { return gameday.Duration(time.Duration(n) * time.Millisecond) }
