@@ -85,7 +85,7 @@ func (p *Progress) Event(e gameday.Event) {
 
 func eventText(e gameday.Event) string {
 	parts := []string{string(e.Kind)}
-	if e.Phase != "" {
+	if e.Kind == gameday.EventPhase {
 		parts = append(parts, string(e.Phase))
 	}
 	if e.Step != "" {
