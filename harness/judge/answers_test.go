@@ -105,6 +105,23 @@ func TestAWindowWithoutItsFaultShowsNothing(t *testing.T) {
 	require.Contains(t, f.Why, "no fault was seen in effect between +0:25 and +0:45")
 }
 
+// Events fall between the milliseconds in which samples are kept.
+func TestWindowsMeetSamplesWhateverTheMomentOfAnEvent(t *testing.T) {
+	w := newWorld(t)
+	w.series("m", nil, always(1))
+	for i := range w.run.Events {
+		w.run.Events[i].At += 123_456
+	}
+	for _, spec := range []gameday.AssertionSpec{
+		{Name: "expect", PromQL: "m", Expect: "== 1", Fault: "cut"},
+		{Name: "compare", PromQL: "m == 1", Fault: "cut", Within: 3 * second},
+		{Name: "recovery", PromQL: "m == 1", During: gameday.Recovery},
+	} {
+		f := ask(context.Background(), Answer{spec}, w.run)
+		require.Equal(t, gameday.Pass, f.Outcome, "%s: %s", spec.Name, f.Why)
+	}
+}
+
 type onlyRange struct{ answer []gameday.Series }
 
 func (o onlyRange) Range(context.Context, string, gameday.Duration, gameday.Duration, gameday.Duration) ([]gameday.Series, error) {

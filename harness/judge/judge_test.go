@@ -25,7 +25,11 @@ func TestARunInWhichAllIsWellPasses(t *testing.T) {
 	require.Empty(t, v.Onsets)
 }
 
-// Each row changes one thing in a run in which all is well. None may pass but where it says so.
+// Each row changes one thing in a run in which all is well. None may pass but where it says so. Among them are
+// the bugs that the harness must catch in itself: a fault that was not applied (H01), traffic that stops early
+// (H02), a scraper that is frozen (H04), a fault that was not healed (H08), a ledger that was not read (H10) and
+// a host that was saturated (H12). TestAnswers has the empty result (H06), and TestAWindowWithoutItsFault... the
+// shifted window (H07).
 func TestOneThingIsWrong(t *testing.T) {
 	for _, test := range []struct {
 		sentence string
