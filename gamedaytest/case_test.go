@@ -104,12 +104,10 @@ func TestAFaultThatIsNotSeenToBiteProvesNothing(t *testing.T) {
 	r.said("INCONCLUSIVE: ", "latency was in effect", `dst="moon"`)
 }
 
-// stubborn is a platform that takes hold and does not let go.
-type stubborn struct{ *monkeytest.Platform }
-
 var errStuck = errors.New("the switch is stuck")
 
-func newStubborn() stubborn {
+// stuck is a platform that takes hold and cannot let go.
+func stuck() gameday.Platform {
 	p := monkeytest.New().Platform()
 	p.Before = func(_ context.Context, call string) error {
 		if call == "release" {
@@ -117,28 +115,42 @@ func newStubborn() stubborn {
 		}
 		return nil
 	}
-	return stubborn{p}
+	return p
 }
 
 func TestAFaultThatIsStillOpenAtTheEndFails(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
-		s := openShop(t, time.Second, false)
-		gamedaytest.Case{
-			Flows: s.checkout("error_rate <= 1%"), Baseline: 2 * time.Second, HealWithin: 2 * time.Second,
-			Platform: newStubborn(),
-			Faults: []gamedaytest.Fault{{
-				Monkey: &monkeys.Kill{}, Select: gameday.Selector{Kind: gameday.KindInstance, Service: "product", Mode: gameday.ModeOne},
-			}},
-		}.Run(t)
-	})
-	r.said("LEAKED: ", "heal it: gameday recover --store "+r.dir, errStuck.Error())
-	require.Equal(t, "LEAKED", r.attrs["gameday.verdict"])
-	r = record(t, func(t testing.TB) {
-		s := openShop(t, time.Second, false)
-		gamedaytest.Case{Flows: s.checkout(), Store: r.dir}.Run(t)
-	})
-	r.said("there was no run", "left open faults", "gameday recover")
+	for _, row := range []struct {
+		name     string
+		platform func(s shop) gameday.Platform
+		fault    gamedaytest.Fault
+		want     string
+	}{
+		{"on a platform that cannot let go", func(shop) gameday.Platform { return stuck() }, gamedaytest.Fault{
+			Monkey: &monkeys.Kill{}, Select: gameday.Selector{Kind: gameday.KindInstance, Service: "product", Mode: gameday.ModeOne},
+		}, errStuck.Error()},
+		{"on a platform that only says that it has", func(s shop) gameday.Platform { return gamedaytest.Deaf(s.stock) }, gamedaytest.Fault{
+			Monkey: &monkeys.Latency{Delay: ms(300)}, Select: gameday.Selector{Kind: gameday.KindLink, To: gameday.Endpoint{Service: "stock"}},
+		}, "latency on stock is not known to be gone after 2s"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := record(t, func(t testing.TB) {
+				s := openShop(t, time.Second, true)
+				gamedaytest.Case{
+					Flows: s.checkout("error_rate <= 1%"), Baseline: 2 * time.Second, HealWithin: 2 * time.Second,
+					Platform: row.platform(s), Faults: []gamedaytest.Fault{row.fault},
+				}.Run(t)
+			})
+			r.said("LEAKED: ", row.want, "heal it: gameday recover --store "+r.dir)
+			require.Equal(t, "LEAKED", r.attrs["gameday.verdict"])
+			again := record(t, func(t testing.TB) {
+				s := openShop(t, time.Second, false)
+				gamedaytest.Case{Flows: s.checkout(), Store: r.dir}.Run(t)
+			})
+			again.said("there was no run", "left open faults", "gameday recover")
+		})
+	}
 }
 
 func TestAStopBeforeTheEndHealsAndFails(t *testing.T) {
@@ -194,7 +206,7 @@ func TestACaseThatCannotBeRunSaysEverythingThatIsWrong(t *testing.T) {
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Kill{}, Select: gameday.Selector{Kind: gameday.KindInstance}}},
 		}, []string{"among the targets of Case.Platform"}},
 		{"with a link and a platform", gamedaytest.Case{
-			Flows: []gamedaytest.Flow{good}, Platform: newStubborn(),
+			Flows: []gamedaytest.Flow{good}, Platform: stuck(),
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(1)}, On: stock}},
 		}, []string{"do not go together"}},
 		{"with PromQL that is none", gamedaytest.Case{

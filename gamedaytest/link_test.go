@@ -1,9 +1,6 @@
 package gamedaytest
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -177,22 +174,4 @@ func TestOnlyThisMachineIsTouched(t *testing.T) {
 	at, err := loopback("localhost:5432")
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:5432", at.String())
-}
-
-// deaf is a set of links that forgets to let go.
-type deaf struct{ links }
-
-func (deaf) Release(context.Context, string) error { return nil }
-
-func TestALinkThatStaysSlowIsSeen(t *testing.T) {
-	db := Proxy(t, "db", echo(t))
-	all := deaf{links{db}}
-	require.NoError(t, all.Shape(t.Context(), slowness("db"), terms("f1", time.Minute, time.Minute)))
-	require.NoError(t, all.Release(t.Context(), "f1"))
-	took, err := all.Probe(t.Context(), gameday.Endpoint{}, gameday.Endpoint{Service: "db"})
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, took.Std(), slow, "what is not released is measured")
-	if held, err := all.Held(t.Context()); err != nil || len(held) != 1 {
-		t.Fatal(fmt.Errorf("held %v: %w", held, errors.Join(err)))
-	}
 }
