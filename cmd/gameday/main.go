@@ -38,11 +38,11 @@ func run(args []string, g *global) int {
 		return 0
 	case errors.As(err, &exit):
 		if exit.err != nil {
-			fmt.Fprintln(g.stderr, "gameday:", exit.err)
+			fmt.Fprintln(g.stderr, "gameday:", message(exit.err))
 		}
 		return exit.code
 	}
-	fmt.Fprintln(g.stderr, "gameday:", err)
+	fmt.Fprintln(g.stderr, "gameday:", message(err))
 	return gameday.ExitUsage
 }
 
@@ -67,8 +67,9 @@ func (e exitError) Unwrap() error { return e.err }
 
 // failed makes what went wrong while working, not while being called, end with ERROR, or as its signal asks.
 func failed(err error) error {
-	if err == nil {
-		return nil
+	var refused wire.Refused
+	if err == nil || errors.As(err, &refused) {
+		return err
 	}
 	var signal harness.Interrupted
 	if errors.As(err, &signal) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -29,14 +30,19 @@ Exit code 6 means that something may still be broken.`,
 					return failed(err)
 				}
 			}
+			var errs []error
 			for _, run := range runs {
 				healed, err := wire.Recover(c.Context(), g.store, run)
-				if err != nil {
-					return exitError{code: gameday.ResultLeaked.ExitCode(), err: err}
-				}
 				for _, f := range healed {
-					fmt.Fprintf(g.stdout, "✓ healed %s on %s (%s)\n", f.Monkey, f.Target.Name, f.ID)
+					fmt.Fprintf(g.stdout, "✓ healed %s on %s (%s): %s\n", f.Monkey, f.Target.Name, f.ID, f.How)
 				}
+				if refused := (wire.Refused{}); errors.As(err, &refused) {
+					return err
+				}
+				errs = append(errs, err)
+			}
+			if err := errors.Join(errs...); err != nil {
+				return exitError{code: gameday.ResultLeaked.ExitCode(), err: err}
 			}
 			fmt.Fprintln(g.stdout, "nothing is left open")
 			return nil

@@ -34,6 +34,9 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 			o.File, o.Store, o.Version = args[0], g.store, version()
 			o.Out, o.Terminal = g.stderr, isTerminal(progress)
 			o.Command = "gameday " + strings.Join(os.Args[1:], " ")
+			if g.tune != nil {
+				g.tune(&o)
+			}
 			done, err := wire.Run(c.Context(), o)
 			if err := invalid(err); err != nil {
 				return err
@@ -68,7 +71,7 @@ func compileFlags(c *cobra.Command, o *wire.CompileOptions) {
 func invalid(err error) error {
 	var d scenarios.Diagnostics
 	if errors.As(err, &d) {
-		return exitError{code: gameday.ExitUsage, err: fmt.Errorf("invalid scenario; nothing was run\n%s", d.String())}
+		return exitError{code: gameday.ExitUsage, err: fmt.Errorf("invalid scenario\n%s", strings.TrimSpace(d.String()))}
 	}
 	return nil
 }

@@ -13,16 +13,22 @@ import (
 	"github.com/gameday-dev/gameday/monkeys"
 )
 
+// Healed is a fault that recovery ended, and how it is known to be gone.
+type Healed struct {
+	gameday.Fault
+	How string
+}
+
 // Recover heals every fault that a run's journal holds open, and returns those it healed. The error says what may
 // still be there.
-func Recover(ctx context.Context, root, ref string) ([]gameday.Fault, error) {
+func Recover(ctx context.Context, root, ref string) ([]Healed, error) {
 	runs, err := store.Open(root)
 	if err != nil {
 		return nil, err
 	}
 	id, err := runs.Resolve(ref)
 	if err != nil {
-		return nil, err
+		return nil, Refused{err}
 	}
 	run, events, err := runs.Reopen(id)
 	if err != nil {
@@ -41,8 +47,14 @@ func Recover(ctx context.Context, root, ref string) ([]gameday.Fault, error) {
 		r.Platform = client
 		r.Gone = func() bool { _, err := client.Ping(ctx); return err != nil && !alive(e.PID) }
 	}
+	how := map[string]string{}
+	r.Observe = func(e gameday.Event) { how[e.FaultID] = e.Text }
 	done, err := harness.Recover(ctx, r)
-	return done.Healed, errors.Join(err, run.Close())
+	var healed []Healed
+	for _, f := range done.Healed {
+		healed = append(healed, Healed{f, how[f.ID]})
+	}
+	return healed, errors.Join(err, run.Close())
 }
 
 // alive reports whether a process exists.
@@ -86,10 +98,10 @@ func Doctor(ctx context.Context, root string) ([]harness.Leftover, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, busy := runs.Busy()
+	working, _ := runs.Busy()
 	var charts []harness.Chart
 	var errs []error
-	for i, e := range entries {
+	for _, e := range entries {
 		if e.Err != nil {
 			errs = append(errs, e.Err)
 			continue
@@ -102,7 +114,7 @@ func Doctor(ctx context.Context, root string) ([]harness.Leftover, error) {
 			errs = append(errs, err)
 			continue
 		}
-		charts = append(charts, harness.Chart{Run: e.Run, Events: record.Events, Live: busy && i == len(entries)-1})
+		charts = append(charts, harness.Chart{Run: e.Run, Events: record.Events, Live: e.Run == working})
 	}
 	topology, err := Attach(ctx, root)
 	if err != nil {

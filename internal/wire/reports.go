@@ -67,7 +67,7 @@ func Judge(ctx context.Context, dir string) (Done, error) {
 func Render(ctx context.Context, dir, format, out string, w io.Writer) error {
 	render, ok := renderers()[format]
 	if !ok {
-		return fmt.Errorf("render run: unknown format %q: html, text, markdown or junit", format)
+		return Refused{fmt.Errorf("render run: unknown format %q: html, text, markdown or junit", format)}
 	}
 	record, err := Load(dir)
 	if err != nil {
@@ -94,8 +94,11 @@ func writeReports(ctx context.Context, d *Done, extra gameday.Outputs) error {
 	}
 	d.Report = relative(filepath.Join(d.Dir, "report.html"))
 	files := []struct{ path, format string }{
-		{d.Report, "html"}, {filepath.Join(d.Dir, "junit.xml"), "junit"}, {filepath.Join(d.Dir, "summary.md"), "markdown"},
-		{extra.Report, "html"}, {extra.JUnit, "junit"},
+		{d.Report, "html"},
+		{filepath.Join(d.Dir, "junit.xml"), "junit"},
+		{filepath.Join(d.Dir, "summary.md"), "markdown"},
+		{extra.Report, "html"},
+		{extra.JUnit, "junit"},
 	}
 	var errs []error
 	for _, f := range files {

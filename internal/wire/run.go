@@ -60,6 +60,9 @@ func (d Done) Print(w io.Writer) error {
 func Run(ctx context.Context, o RunOptions) (Done, error) {
 	plan, err := Compile(o.CompileOptions)
 	if err != nil {
+		return Done{}, Refused{err}
+	}
+	if err := reachRemote(ctx, plan); err != nil {
 		return Done{}, err
 	}
 	runs, err := store.Open(o.Store)
@@ -112,7 +115,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 		return Done{}, err
 	}
 	return d.perform(ctx, stage{
-		platform: topology.Client, catalog: monkeys.Catalog(), pages: topologyPages(topology), steady: steady, ledger: ledgerReader(topology, d.plan),
+		platform: topology.Client, catalog: monkeys.Catalog(), pages: topologyPages(topology), steady: judge.Gate, ledger: ledgerReader(topology, d.plan),
 	})
 }
 
