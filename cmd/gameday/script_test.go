@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/gameday-dev/gameday/internal/wire"
+)
+
+func TestMain(m *testing.M) {
+	serveTinyIfAsked()
+	testscript.Main(m, map[string]func(){
+		"gameday": func() { os.Exit(run(os.Args[1:], &global{stdout: os.Stdout, stderr: os.Stderr, tune: tuneForTests})) },
+	})
+}
+
+// tuneForTests lets a test end the process at an event, and not wait long for what cannot be healed.
+func tuneForTests(o *wire.RunOptions) {
+	o.Observe = dieAt(os.Getenv("GAMEDAY_TEST_DIE_AT"))
+	o.HealLimit, _ = time.ParseDuration(os.Getenv("GAMEDAY_TEST_HEAL_LIMIT")) // the default when unset
+}
+
+// TestScripts runs the command as people do, from outside: one file of testdata/script is one story. Besides what
+// testscript brings, scripts know the commands in scriptCommands, and begin with topology.yaml of the tiny system
+// and tiny.gdtape, a recording of it. DOOR is the URL of its entry.
+func TestScripts(t *testing.T) {
+	needLinux(t)
+	tape := tinyTape(t)
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"), Cmds: scriptCommands(), RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			slot := nextSlot()
+			env.Setenv("DOOR", "http://"+tinyDoor(slot))
+			env.Setenv("SLOT", strconv.Itoa(slot))
+			env.Setenv("GAMEDAY_TEST_HEAL_LIMIT", "5s")
+			if shared, err := filepath.Abs("../../../shared/data"); err == nil {
+				env.Setenv("DATA", shared)
+			}
+			env.Values["T"] = env.T()
+			copied := errors.Join(os.CopyFS(env.WorkDir, os.DirFS(filepath.Dir(tape))), os.CopyFS(env.WorkDir, os.DirFS("testdata/tiny")))
+			return errors.Join(copied, os.WriteFile(filepath.Join(env.WorkDir, "topology.yaml"), []byte(tinyTopology(t, slot)), 0o644))
+		},
+	})
+}
+
+func needLinux(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the local platform needs Linux: other systems do not answer at all of 127.0.0.0/8")
+	}
+}
+
+var slots atomic.Int32
+
+// nextSlot returns a range of addresses that no other test uses.
+func nextSlot() int { return int(slots.Add(1)) }
+
+// tinyTape records two seconds of traffic through `gameday capture`, and returns the path of the tape.
+func tinyTape(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer((&tiny{name: "front", mode: tinyCalm}).pages())
+	defer server.Close()
+	tape := filepath.Join(t.TempDir(), "tiny.gdtape")
+	recorder := exec.Command("gameday", "capture", "--to", server.URL, "--listen", "127.0.0.1:0", "--out", tape)
+	var counts bytes.Buffer
+	recorder.Stdout = &counts
+	said, err := recorder.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, recorder.Start())
+	defer recorder.Process.Kill() //nolint:errcheck // it has ended by then, unless the test fails
+	line := make([]byte, 200)
+	n, err := said.Read(line)
+	require.NoError(t, err)
+	proxy := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).Find(line[:n])
+	require.NotEmpty(t, proxy, "%s", line[:n])
+	const requests = 80
+	for i := range requests {
+		page := []string{"/", "/", "/slow", "/?page=2"}[i%4]
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, string(proxy)+page, nil)
+		require.NoError(t, err)
+		request.AddCookie(&http.Cookie{Name: "sid", Value: fmt.Sprint("customer-", i%8)})
+		answer, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, answer.Body)
+		require.NoError(t, answer.Body.Close())
+		time.Sleep(15 * time.Millisecond) // the spacing that the tape is to have
+	}
+	require.NoError(t, recorder.Process.Signal(os.Interrupt))
+	go io.Copy(io.Discard, said) //nolint:errcheck // ends with the process
+	require.NoError(t, recorder.Wait())
+	require.Equal(t, fmt.Sprintf("%d arrived: %[1]d recorded, 0 filtered, 0 sampled out, 0 lost; 0 with a body cut, 0 broken off\n", requests), counts.String())
+	return tape
+}
+
+type scriptCommand = func(ts *testscript.TestScript, neg bool, args []string)
+
+// scriptCommands are what scripts can do beyond testscript.
+func scriptCommands() map[string]scriptCommand {
+	return map[string]scriptCommand{
+		"exits":    scriptExits,
+		"passes":   scriptPasses,
+		"signal":   scriptSignal,
+		"await":    scriptAwait,
+		"lastrun":  scriptLastRun,
+		"nothing":  scriptNothing,
+		"replace":  scriptReplace,
+		"truncate": scriptTruncate,
+		"brief":    scriptBrief,
+		"listen":   scriptListen,
+		"serve":    scriptServe,
+		"tmpfs":    scriptTmpfs,
+		"fill":     scriptFill,
+	}
+}
+
+// exits CODE PROGRAM ARG...: the program ends with exactly this exit code.
+func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if code := exitCode(ts, args[1:]); code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(args[0], args[1:]...)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return -1
+}
+
+// passes PROGRAM ARG...: the run passes. On a machine that other work saturates a run rightly is INCONCLUSIVE: then
+// it is tried twice more, and the script is skipped.
+func scriptPasses(ts *testscript.TestScript, _ bool, args []string) {
+	for range 3 {
+		code := exitCode(ts, args)
+		said := ts.ReadFile("stdout")
+		busy := strings.Contains(said, "the host had spare capacity") || strings.Contains(said, "load was offered on time")
+		switch {
+		case code == 0:
+			return
+		case code != 3 || !busy:
+			ts.Fatalf("exit code %d, want 0", code)
+		}
+	}
+	skip(ts, "this machine is too busy to judge a run")
+}
+
+func skip(ts *testscript.TestScript, why string) { ts.Value("T").(testscript.T).Skip(why) }
+
+// signal SIGNAL at EVENT [TIME]: once the journal of the next run holds the event (and the time has passed), its
+// process gets the signal.
+func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
+	sig := unix.SignalNum("SIG" + args[0])
+	earlier := newestRun(ts)
+	inBackground(ts, func() { awaitEvent(ts, earlier, args[2]) }, func() {
+		if len(args) > 3 {
+			delay, _ := time.ParseDuration(args[3])
+			time.Sleep(delay) // the moment within an event's aftermath is the point of the script
+		}
+		var meta struct{ PID int }
+		readJSON(newestRun(ts)+"/meta.json", &meta)
+		_ = syscall.Kill(meta.PID, sig)
+	})
+}
+
+// inBackground waits and then acts, and is over when the script is.
+func inBackground(ts *testscript.TestScript, wait, act func()) {
+	var done sync.WaitGroup
+	done.Go(func() {
+		wait()
+		act()
+	})
+	ts.Defer(done.Wait)
+}
+
+// awaitEvent waits until the journal of a newer run holds the event, up to 30 seconds.
+func awaitEvent(ts *testscript.TestScript, earlier, event string) {
+	eventually(30*time.Second, func() bool {
+		run := newestRun(ts)
+		text, err := os.ReadFile(run + "/journal.jsonl")
+		return err == nil && run != earlier && regexp.MustCompile(`"kind":"`+event).Match(text)
+	})
+}
+
+func eventually(limit time.Duration, holds func() bool) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if holds() {
+			return true
+		}
+	}
+	return false
+}
+
+// await FILE [REGEXP]: the file exists (and has text that matches), within 30 seconds.
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile(strings.Join(args[1:], " "))
+	if !eventually(30*time.Second, func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && pattern.Match(text)
+	}) {
+		ts.Fatalf("%s did not come", strings.Join(args, " "))
+	}
+}
+
+func newestRun(ts *testscript.TestScript) string {
+	runs, _ := filepath.Glob(filepath.Join(ts.Getenv("WORK"), "runs", "2*")) // sorted, and so are the ids in time
+	if len(runs) == 0 {
+		return "none"
+	}
+	return runs[len(runs)-1]
+}
+
+// lastrun: RUN is the directory of the newest run.
+func scriptLastRun(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("RUN", newestRun(ts)) }
+
+// nothing runs: no process that the script started is left, and none of theirs.
+func scriptNothing(ts *testscript.TestScript, _ bool, _ []string) {
+	var left []string
+	if !eventually(3*time.Second, func() bool {
+		left = processesOf(ts.Getenv("WORK"))
+		return len(left) == 0
+	}) {
+		ts.Fatalf("still running: %s", strings.Join(left, ", "))
+	}
+}
+
+// processesOf lists the processes that run with WORK=dir in their environment.
+func processesOf(dir string) []string {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	var found []string
+	for _, file := range files {
+		env, err := os.ReadFile(file) // it may have ended, or be another user's
+		if err != nil || !bytes.Contains(env, []byte("WORK="+dir+"\x00")) {
+			continue
+		}
+		command, _ := os.ReadFile(filepath.Dir(file) + "/cmdline")
+		found = append(found, fmt.Sprintf("%s (%s)", filepath.Base(filepath.Dir(file)), bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
+	}
+	return found
+}
+
+// replace FILE OLD NEW: the text in the file becomes the other.
+func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+}
+
+// truncate FILE PERCENT: that share of the file is left.
+func scriptTruncate(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	percent, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()*percent/100))
+}
+
+// brief [LINES]: what the last program said on stderr is one message of at most so many lines (5).
+func scriptBrief(ts *testscript.TestScript, _ bool, args []string) {
+	most := 5
+	if len(args) > 0 {
+		most, _ = strconv.Atoi(args[0])
+	}
+	_, message, found := strings.Cut("\n"+ts.ReadFile("stderr"), "\ngameday: ")
+	if lines := strings.Count(strings.TrimSpace(message), "\n") + 1; !found || lines > most {
+		ts.Fatalf("want one message of at most %d lines", most)
+	}
+}
+
+// listen ADDRESS: somebody else takes the address.
+func scriptListen(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp4", args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+}
+
+// serve STATUS: URL is that of a server that answers everything with the status.
+func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	ts.Defer(server.Close)
+	ts.Setenv("URL", server.URL)
+}
+
+// tmpfs DIR SIZE: the directory is a disk of its own of that size. Where that is not allowed the script is skipped.
+func scriptTmpfs(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]); err != nil {
+		skip(ts, fmt.Sprintf("a small disk cannot be mounted here: %v", err))
+	}
+	ts.Defer(func() { _ = unix.Unmount(dir, 0) })
+}
+
+// fill DIR at EVENT: once the journal of the next run holds the event, the disk of the directory is full.
+func scriptFill(ts *testscript.TestScript, _ bool, args []string) {
+	path := filepath.Join(ts.MkAbs(args[0]), "ballast")
+	earlier := newestRun(ts)
+	inBackground(ts, func() { awaitEvent(ts, earlier, args[2]) }, func() {
+		f, err := os.Create(path)
+		if err != nil {
+			return
+		}
+		defer f.Close() //nolint:errcheck // it is meant to be full
+		for size := 64 << 10; size > 0; size /= 8 {
+			for err = nil; err == nil; {
+				_, err = f.Write(make([]byte, size))
+			}
+		}
+	})
+}
