@@ -122,6 +122,19 @@ func TestWindowsMeetSamplesWhateverTheMomentOfAnEvent(t *testing.T) {
 	}
 }
 
+// What ends with the scrapes does not come out as zero.
+func TestAnAbsenceIsNoAnswerWhileNothingIsScraped(t *testing.T) {
+	w := newWorld(t)
+	w.restart()
+	w.fill(0, 40*second, func(at gameday.Duration) []gameday.Sample {
+		return append(healthy(at), gameday.Sample{Name: "denied_total", Value: 3})
+	})
+	spec := gameday.AssertionSpec{Name: "it", PromQL: "(sum(rate(denied_total[5s])) or vector(0)) == 0", During: gameday.During}
+	f := ask(context.Background(), Answer{spec}, w.run)
+	require.Equal(t, gameday.Unknown, f.Outcome)
+	require.Contains(t, f.Why, "nothing was scraped at +0:4")
+}
+
 type onlyRange struct{ answer []gameday.Series }
 
 func (o onlyRange) Range(context.Context, string, gameday.Duration, gameday.Duration, gameday.Duration) ([]gameday.Series, error) {

@@ -267,6 +267,11 @@ func (q *question) mustHaveSeen(ctx context.Context, expr string) error {
 	if len(always)+len(sometimes) == 0 {
 		return errors.New("the expression looks at no metric, so that it would hold in any run")
 	}
+	if len(sometimes) > 0 {
+		if err := q.mustBeAwake(ctx); err != nil {
+			return err
+		}
+	}
 	for _, probe := range sometimes {
 		seen, err := q.Range(ctx, probe, 0, q.end, second)
 		if err != nil {
@@ -274,6 +279,22 @@ func (q *question) mustHaveSeen(ctx context.Context, expr string) error {
 		}
 		if len(seen) == 0 {
 			return fmt.Errorf("no sample of %s in the whole run, so that its absence shows nothing; check the name, and have the service create the counter at 0 when it starts", probed(probe))
+		}
+	}
+	return nil
+}
+
+// mustBeAwake refuses to take an absence for an answer while nothing was scraped at all: "or vector(0)" would make
+// a zero of it.
+func (q *question) mustBeAwake(ctx context.Context) error {
+	heartbeat, err := q.ask(ctx, `count({__name__=~"up|gameday_metrics_series"})`)
+	if err != nil {
+		return err
+	}
+	seen := bySecond(heartbeat)
+	for _, at := range q.seconds() {
+		if len(seen[at]) == 0 && at >= firstScrapes {
+			return fmt.Errorf("nothing was scraped at %s, so that an absence shows nothing", clock(at))
 		}
 	}
 	return nil

@@ -71,11 +71,13 @@ func (Scraped) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, error
 	return f, nil
 }
 
+// firstScrapes is when, in a run without a warm-up, every target was asked once.
+const firstScrapes = 3 * second
+
 // scrapedWindow leaves out the first seconds of a run without a warm-up: the first scrapes are under way then.
 func scrapedWindow(r gameday.Run) (from, to gameday.Duration) {
-	const first = 3 * second
 	from, to = r.Plan.Phases.Window(gameday.Always)
-	return min(to, max(from, first)), to
+	return min(to, max(from, firstScrapes)), to
 }
 
 // frozenOrFull finds scrapes that are repeated instead of made, since no two of them take equally long,
