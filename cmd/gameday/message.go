@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 // problemsShown is how many problems a message lists before it only counts.
@@ -21,11 +23,22 @@ func message(err error) string {
 	if more := len(problems) - len(shown); more > 0 {
 		fmt.Fprintf(&b, "\n  and %d more of the kind", more)
 	}
-	const remedy = "free space on its disk, or choose another place with --store"
-	if errors.Is(err, syscall.ENOSPC) && !strings.Contains(b.String(), remedy) {
+	if remedy := remedyOf(err); remedy != "" && !strings.Contains(b.String(), remedy) {
 		b.WriteString("\n  " + remedy)
 	}
 	return b.String()
+}
+
+// remedyOf says what helps against a cause that many errors can have.
+func remedyOf(err error) string {
+	var damage *tape.Damage
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "free space on its disk, or choose another place with --store"
+	case errors.As(err, &damage):
+		return "keep what can be read of it with `gameday tape repair`"
+	}
+	return ""
 }
 
 // separate returns the texts of the problems that were joined into err, without repetitions.

@@ -33,7 +33,8 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Traffic.Tape, o.Version = args[0], version()
+			o.Traffic.Tape = args[0]
+			o.Warn = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
 			o.Traffic.MaxLate, o.Traffic.RetryGap = gameday.Duration(maxLate), gameday.Duration(retryGap)
 			if o.Traffic.Loop && o.For <= 0 {

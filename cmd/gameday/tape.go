@@ -13,7 +13,7 @@ import (
 
 func newTape(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "tape", Short: "Look at recordings, import and export them"}
-	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g))
+	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g), newTapeRepair(g))
 	return c
 }
 
@@ -58,7 +58,12 @@ func newTapeImport(g *global) *cobra.Command {
   gameday tape import access.log --out access.gdtape`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			counts, err := wire.Import(args[0], out, "gameday "+version(), rules, func(err error) { fmt.Fprintln(g.stderr, err) })
+			told := 0
+			counts, err := wire.Import(args[0], out, "gameday "+version(), rules, func(err error) {
+				if told++; told <= problemsShown { // the counts tell of the others
+					fmt.Fprintln(g.stderr, "left out:", err)
+				}
+			})
 			printCounts(g, counts)
 			return failed(err)
 		},
@@ -84,6 +89,27 @@ func newTapeExport(g *global) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist yet")
+	_ = c.MarkFlagRequired("out")
+	return c
+}
+
+func newTapeRepair(g *global) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:     "repair TAPE --out TAPE",
+		Short:   "Copy what can be read of a damaged tape into a new one",
+		Example: `  gameday tape repair shop.gdtape --out whole.gdtape`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			kept, lost, err := wire.Repair(c.Context(), args[0], out, "gameday "+version())
+			for _, d := range lost {
+				fmt.Fprintln(g.stderr, "lost:", d)
+			}
+			fmt.Fprintf(g.stdout, "%d exchanges kept\n", kept)
+			return failed(err)
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "tape to write; it must not exist yet")
 	_ = c.MarkFlagRequired("out")
 	return c
 }

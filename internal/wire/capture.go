@@ -94,7 +94,11 @@ func Import(from, to, tool string, rules redact.Rules, problem func(error)) (rep
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return source.Counts(), errors.Join(err, w.Account(from, source.Counts()), w.Close())
+	counts := source.Counts()
+	if err = errors.Join(err, w.Account(from, counts), w.Close()); err == nil && counts.Captured == 0 {
+		err = errors.Join(fmt.Errorf("import %s: none of its %d records can be used: is it a .gor file or an access log?", from, counts.Arrived()), os.Remove(to))
+	}
+	return counts, err
 }
 
 // startOf returns the wall time of a source's offset zero, where it knows it.

@@ -19,7 +19,7 @@ type ReplayOptions struct {
 	Seed    uint64
 	Results string // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
 	Slice   func(gameday.Slice)
-	Version string
+	Warn    func(error) // told of a tape that is not whole; may be nil
 }
 
 // Replayed is what a replay did.
@@ -32,16 +32,10 @@ type Replayed struct {
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
 // with what was done until then.
 func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
-	var results *replay.Results
-	var file *os.File
-	if o.Results != "" {
-		var err error
-		if file, err = os.Create(o.Results); err != nil {
-			return Replayed{}, fmt.Errorf("write results: %w", err)
-		}
-		if results, err = replay.NewResults(file, encoding(o.Results)); err != nil {
-			return Replayed{}, errors.Join(err, file.Close())
-		}
+	warnOfDamage(o.Traffic.Tape, o.Warn)
+	results, closeResults, err := createResults(o.Results)
+	if err != nil {
+		return Replayed{}, err
 	}
 	plan := gameday.Plan{Traffic: o.Traffic, Flows: o.Flows, Seed: o.Seed}
 	if o.For > 0 {
@@ -49,7 +43,7 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	}
 	player, err := newPlayer(plan, "replay", []string{o.Traffic.To}, results)
 	if err != nil {
-		return Replayed{}, err
+		return Replayed{}, errors.Join(err, closeResults())
 	}
 	start := time.Now()
 	traffic, err := player.Run(ctx, start, func(s gameday.Slice) {
@@ -57,10 +51,23 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 			o.Slice(s)
 		}
 	})
-	if file != nil {
-		err = errors.Join(err, file.Close())
+	return Replayed{Traffic: traffic, Sender: player.Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
+}
+
+// createResults opens the file that vegeta reads, if one is wanted.
+func createResults(path string) (results *replay.Results, done func() error, err error) {
+	if path == "" {
+		return nil, func() error { return nil }, nil
 	}
-	return Replayed{Traffic: traffic, Sender: player.Sender(), Length: time.Since(start)}, err
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write results: %w", err)
+	}
+	results, err = replay.NewResults(file, encoding(path))
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return results, file.Close, nil
 }
 
 // encoding chooses vegeta's encoding by the ending of a file's name.

@@ -107,6 +107,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if err := d.run.SaveMeta(func(m *gameday.Meta) { m.Endpoint = topology.Endpoint }); err != nil {
 		return Done{}, err
 	}
+	warnOfDamage(d.plan.Traffic.Tape, func(err error) { fmt.Fprintln(d.options.Out, "warning:", err) })
 	targets, err := entryURLs(d.plan)
 	if err != nil {
 		return Done{}, err
