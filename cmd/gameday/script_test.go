@@ -54,9 +54,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOOR", "http://"+tinyDoor(slot))
 			env.Setenv("SLOT", strconv.Itoa(slot))
 			env.Setenv("GAMEDAY_TEST_HEAL_LIMIT", "5s")
-			if shared, err := filepath.Abs("../../../shared/data"); err == nil {
-				env.Setenv("DATA", shared)
+			shared, err := filepath.Abs("../../../shared/data") // real recordings, too large for the repository
+			if err != nil {
+				return err
 			}
+			env.Setenv("DATA", shared)
 			env.Values["T"] = env.T()
 			copied := errors.Join(os.CopyFS(env.WorkDir, os.DirFS(filepath.Dir(tape))), os.CopyFS(env.WorkDir, os.DirFS("testdata/tiny")))
 			return errors.Join(copied, os.WriteFile(filepath.Join(env.WorkDir, "topology.yaml"), []byte(tinyTopology(t, slot)), 0o644))
@@ -126,6 +128,8 @@ func scriptCommands() map[string]scriptCommand {
 		"nothing":  scriptNothing,
 		"replace":  scriptReplace,
 		"truncate": scriptTruncate,
+		"corrupt":  scriptCorrupt,
+		"needs":    scriptNeeds,
 		"brief":    scriptBrief,
 		"listen":   scriptListen,
 		"serve":    scriptServe,
@@ -267,13 +271,14 @@ func processesOf(dir string) []string {
 	return found
 }
 
-// replace FILE OLD NEW: the text in the file becomes the other.
+// replace FILE OLD NEW: the first such text in the file becomes the other; \n is the end of a line.
 func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
-	text := ts.ReadFile(args[0])
-	if !strings.Contains(text, args[1]) {
-		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	ends := strings.NewReplacer(`\n`, "\n")
+	text, old := ts.ReadFile(args[0]), ends.Replace(args[1])
+	if !strings.Contains(text, old) {
+		ts.Fatalf("%s does not hold %q", args[0], old)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, old, ends.Replace(args[2]), 1)), 0o644))
 }
 
 // truncate FILE PERCENT: that share of the file is left.
@@ -283,6 +288,24 @@ func scriptTruncate(ts *testscript.TestScript, _ bool, args []string) {
 	percent, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()*percent/100))
+}
+
+// corrupt FILE PERCENT: some bytes of the file, there, are others.
+func scriptCorrupt(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte(ts.ReadFile(args[0]))
+	percent, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for i := range 8 {
+		text[len(text)*percent/100+i] ^= 0xff
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+}
+
+// needs FILE: without it the script is skipped.
+func scriptNeeds(ts *testscript.TestScript, _ bool, args []string) {
+	if _, err := os.Stat(args[0]); err != nil {
+		skip(ts, fmt.Sprintf("there is no %s here", args[0]))
+	}
 }
 
 // brief [LINES]: what the last program said on stderr is one message of at most so many lines (5).
