@@ -150,9 +150,12 @@ func line(f gameday.Finding) string {
 	if f.Outcome == gameday.Unknown {
 		mark = "?"
 	}
-	text := fmt.Sprintf("%s %s: expected %s, observed %s", mark, f.Name, f.Expected, f.Observed)
-	if f.Observed == "" {
-		text = fmt.Sprintf("%s %s: expected %s", mark, f.Name, f.Expected)
+	text := mark + " " + f.Name
+	if !strings.HasSuffix(f.Name, f.Expected) { // names of objectives say it already
+		text += ": expected " + f.Expected
+	}
+	if f.Observed != "" {
+		text += ": observed " + f.Observed
 	}
 	if f.Why != "" {
 		text += "; " + f.Why
