@@ -20,20 +20,22 @@ type Progress struct {
 	plan     gameday.Plan
 	terminal bool
 	started  time.Time
+	done     chan struct{} // closed by Done
+	ticking  sync.WaitGroup
 
-	mu     sync.Mutex
-	phase  gameday.Phase
-	open   map[string]openFault
-	notes  []string // the last few events, for the panel
-	flows  map[string]*recent
-	drawn  int // lines of the panel on the screen
-	status gameday.Duration
+	mu       sync.Mutex
+	now      gameday.Duration // the latest offset that is known of
+	phase    gameday.Phase
+	open     []openFault // in the order of injection
+	notes    []string    // the last few events, for the panel
+	flows    map[string]*recent
+	drawn    int  // lines of the panel on the screen
+	stopping bool // somebody or something has asked for the end
+	status   gameday.Duration
 }
 
-type openFault struct {
-	text  string
-	since gameday.Duration
-}
+// openFault is a fault on the panel: what it does, and how far it is.
+type openFault struct{ id, does, state string }
 
 // recent is the last seconds of one flow.
 type recent struct {
@@ -44,14 +46,22 @@ type recent struct {
 const (
 	recentSeconds = 5
 	sparkSeconds  = 30
-	panelNotes    = 4
-	panelFlows    = 6
 	statusEvery   = gameday.Duration(10 * time.Second)
 )
 
-// NewProgress returns a display on w. started is offset 0.
+// NewProgress returns a display on w. started is offset 0. The caller ends it with Done.
 func NewProgress(w io.Writer, plan gameday.Plan, terminal bool, started time.Time) *Progress {
-	return &Progress{w: w, plan: plan, terminal: terminal, started: started, open: map[string]openFault{}, flows: map[string]*recent{}}
+	p := &Progress{w: w, plan: plan, terminal: terminal, started: started, done: make(chan struct{}), flows: map[string]*recent{}}
+	if terminal {
+		p.ticking.Go(p.tick)
+	}
+	return p
+}
+
+// Done leaves the last state on the screen and ends the display.
+func (p *Progress) Done() {
+	close(p.done)
+	p.ticking.Wait()
 }
 
 // Event takes in what happened.
@@ -61,18 +71,10 @@ func (p *Progress) Event(e gameday.Event) {
 	switch e.Kind {
 	case gameday.EventPhase:
 		p.phase = e.Phase
-	case gameday.EventInjecting:
-		if e.Fault != nil {
-			p.open[e.Fault.ID] = openFault{text: e.Fault.Summary, since: e.At}
-		}
-	case gameday.EventActive:
-		if f, ok := p.open[e.FaultID]; ok {
-			f.text += "  proven ✓ " + evidence(e)
-			p.open[e.FaultID] = f
-		}
-	case gameday.EventHealed:
-		delete(p.open, e.FaultID)
+	case gameday.EventAbort, gameday.EventSignal, gameday.EventError:
+		p.stopping = true
 	}
+	p.follow(e)
 	text := eventText(e)
 	if !p.terminal {
 		fmt.Fprintf(p.w, "%s %s %s\n", p.started.Add(e.At.Std()).UTC().Format("15:04:05Z"), clock(e.At), text)
@@ -81,6 +83,31 @@ func (p *Progress) Event(e gameday.Event) {
 	p.notes = append(p.notes, clock(e.At)+" "+text)
 	p.notes = p.notes[max(0, len(p.notes)-panelNotes):]
 	p.draw(e.At)
+}
+
+// follow keeps the list of open faults.
+func (p *Progress) follow(e gameday.Event) {
+	if e.Kind == gameday.EventInjecting && e.Fault != nil {
+		does, _, _ := strings.Cut(e.Fault.Summary, "; ") // how it is healed comes behind
+		p.open = append(p.open, openFault{e.Fault.ID, does, "not seen yet"})
+		return
+	}
+	i := slices.IndexFunc(p.open, func(f openFault) bool { return f.id == e.FaultID })
+	if i < 0 {
+		return
+	}
+	switch e.Kind {
+	case gameday.EventActive:
+		p.open[i].state = "✓ " + evidence(e)
+	case gameday.EventUnproven:
+		p.open[i].state = "? " + evidence(e)
+	case gameday.EventHealing:
+		p.open[i].state = "healing"
+	case gameday.EventLeaked:
+		p.open[i].state = "✗ may still be there: " + evidence(e)
+	case gameday.EventHealed:
+		p.open = slices.Delete(p.open, i, i+1)
+	}
 }
 
 func eventText(e gameday.Event) string {
@@ -140,13 +167,6 @@ func (p *Progress) statusLine() string {
 	return strings.Join(parts, " · ")
 }
 
-// Done leaves the last state on the screen and ends the display.
-func (p *Progress) Done() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.drawn = 0
-}
-
 func (p *Progress) shown() []string {
 	var names []string
 	for _, f := range p.plan.Flows {
@@ -155,55 +175,6 @@ func (p *Progress) shown() []string {
 		}
 	}
 	return names
-}
-
-// draw writes the panel over the last one: up, then each line cleared to its end.
-func (p *Progress) draw(now gameday.Duration) {
-	if now == 0 {
-		now = gameday.Duration(time.Since(p.started))
-	}
-	lines := []string{fmt.Sprintf(" %s  ▶ %s  %s / %s   seed %d   Ctrl-C heals and ends", p.plan.Name, strings.ToUpper(string(p.phase)), clock(now), clock(p.plan.Phases.Total()), p.plan.Seed)}
-	lines = append(lines, " "+p.bar(now))
-	for _, id := range sortedNames(p.open) {
-		lines = append(lines, " ⚡ "+p.open[id].text)
-	}
-	if names := p.shown(); len(names) > 0 {
-		lines = append(lines, fmt.Sprintf(" %-14s %8s %8s %8s  %s", "FLOW", "req/s", "p99", "failed", "p99, last 30 s"))
-		for _, name := range names {
-			rate, failed, p99 := p.flows[name].sum()
-			lines = append(lines, fmt.Sprintf(" %-14s %8.0f %8s %8s  %s", name, rate, short(gameday.Duration(p99)), chart.Ratio.Format(failed), bars(p.flows[name].spark)))
-		}
-	}
-	for _, n := range p.notes {
-		lines = append(lines, " "+n)
-	}
-	var b strings.Builder
-	if p.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", p.drawn)
-	}
-	for _, l := range lines {
-		fmt.Fprintf(&b, "\x1b[2K%s\n", clip(l, 118))
-	}
-	for range p.drawn - len(lines) {
-		b.WriteString("\x1b[2K\n")
-	}
-	p.drawn = max(p.drawn, len(lines))
-	_, _ = io.WriteString(p.w, b.String())
-}
-
-// bar shows where in the phases the run is.
-func (p *Progress) bar(now gameday.Duration) string {
-	var b strings.Builder
-	for _, phase := range []gameday.Phase{gameday.Warmup, gameday.Baseline, gameday.During, gameday.Recovery} {
-		from, to := p.plan.Phases.Window(phase)
-		if to <= from {
-			continue
-		}
-		width := max(3, int(50*(to-from)/p.plan.Phases.Total()))
-		done := int(float64(width) * min(1, max(0, float64(now-from)/float64(to-from))))
-		fmt.Fprintf(&b, "%s %s%s  ", phase, strings.Repeat("█", done), strings.Repeat("░", width-done))
-	}
-	return b.String()
 }
 
 func (r *recent) sum() (rate, failed float64, p99 time.Duration) {
@@ -224,23 +195,6 @@ func (r *recent) sum() (rate, failed float64, p99 time.Duration) {
 		return 0, 0, 0
 	}
 	return float64(total) / float64(len(r.slices)), float64(bad) / float64(total), all.Quantile(0.99)
-}
-
-// bars draws values as block characters, the largest as the highest.
-func bars(values []float64) string {
-	top := slices.Max(append([]float64{1e-9}, values...))
-	var b strings.Builder
-	for _, v := range values {
-		b.WriteRune([]rune("▁▂▃▄▅▆▇█")[min(7, int(v/top*8))])
-	}
-	return b.String()
-}
-
-func clip(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -2,10 +2,14 @@ package reports
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday"
 )
 
 func TestProgressWritesOneLinePerEventOffATerminal(t *testing.T) {
@@ -31,7 +35,36 @@ func TestProgressRedrawsInPlaceOnATerminal(t *testing.T) {
 	for _, s := range r.Traffic.Slices[:60] {
 		p.Slice(s)
 	}
-	frames := strings.Split(out.String(), " zone-outage  ▶")
-	require.Contains(t, frames[len(frames)-1], " browse ")
-	require.LessOrEqual(t, strings.Count(frames[len(frames)-1], "\n"), 12, "the panel stays within 12 lines")
+	last := p.panel(panelLines)
+	require.Contains(t, strings.Join(last, "\n"), " ⚡ kill 14 instances of z3 and cut its links   ✓ 14 of 14 instances down, 3 of 3 probes refused\n")
+	require.Contains(t, last[0], " +0:19 / +1:00 ", "the clock shows the latest second of traffic")
+	p.Event(r.Events[1])
+	require.Contains(t, p.panel(panelLines)[0], " +0:19 / +1:00 ", "and never goes back")
+	p.Event(gameday.Event{At: r.Events[3].At, Kind: gameday.EventSignal, Text: "stopped by signal: interrupt"})
+	require.Contains(t, p.panel(panelLines)[0], "■ ENDING  +0:40 / +1:00   seed 424242   healing what is open; Ctrl-C again stops waiting")
+	p.Done()
+	require.Contains(t, out.String(), "\x1b[2K zone-outage  ▶")
+	require.Contains(t, out.String(), "\x1b[2K browse ")
+}
+
+func TestThePanelStaysSmall(t *testing.T) {
+	r := sample(t)
+	for i := range 20 {
+		r.Plan.Flows = append(r.Plan.Flows, gameday.Flow{Name: fmt.Sprint("flow-", i), Path: "/"})
+	}
+	p := NewProgress(io.Discard, r.Plan, false, r.Meta.Started)
+	defer p.Done()
+	for i := range 40 {
+		p.Event(gameday.Event{Kind: gameday.EventInjecting, Fault: &gameday.Fault{ID: fmt.Sprint(i), Summary: "kill something; it is started again"}})
+	}
+	for _, f := range r.Plan.Flows {
+		p.Slice(gameday.Slice{Flow: f.Name, Due: 1, Sent: 1, Classes: map[gameday.Class]int64{gameday.ClassOK: 1}})
+	}
+	for most := range panelLines + 1 {
+		lines := p.panel(most)
+		require.LessOrEqual(t, len(lines), max(1, most))
+		if most >= 5 {
+			require.Equal(t, []string{" ⚡ kill something   not seen yet", " ⚡ kill something   not seen yet", " ⚡ and 38 more"}, lines[2:5])
+		}
+	}
 }
