@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,9 @@ func run(args []string, g *global) int {
 // obey ends what is under way at the first signal, and the process at the second.
 func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 	first := <-signals
-	fmt.Fprintf(g.stderr, "\n%s: ending, and healing what is open; once more to stop waiting\n", first)
+	if !g.panel.Load() {
+		fmt.Fprintf(g.stderr, "\n%s: ending, and healing what is open; once more to stop waiting\n", first)
+	}
 	stop(harness.Interrupted{Signal: first})
 	second := <-signals
 	fmt.Fprintf(g.stderr, "\n%s again: not waiting. What is left is healed by: gameday recover --all --store %s\n", second, g.store)
@@ -83,6 +86,7 @@ type global struct {
 	store  string // directory of runs
 	stdout io.Writer
 	stderr io.Writer
+	panel  atomic.Bool // one is on the terminal, and tells of the first signal itself
 
 	tune func(*wire.RunOptions) // has the last word on the options of a run; nil but in tests
 }

@@ -33,6 +33,7 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 		RunE: func(c *cobra.Command, args []string) error {
 			o.File, o.Store, o.Version = args[0], g.store, version()
 			o.Out, o.Terminal = g.stderr, isTerminal(progress)
+			g.panel.Store(o.Terminal)
 			o.Command = "gameday " + strings.Join(os.Args[1:], " ")
 			if g.tune != nil {
 				g.tune(&o)
