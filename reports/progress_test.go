@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,9 +28,13 @@ func TestProgressWritesOneLinePerEventOffATerminal(t *testing.T) {
 }
 
 func TestProgressRedrawsInPlaceOnATerminal(t *testing.T) {
+	synctest.Test(t, testPanel)
+}
+
+func testPanel(t *testing.T) {
 	r := sample(t)
 	var out bytes.Buffer
-	p := NewProgress(&out, r.Plan, true, r.Meta.Started)
+	p := NewProgress(&out, r.Plan, true, time.Now())
 	for _, e := range r.Events[:3] {
 		p.Event(e)
 	}
@@ -42,7 +48,9 @@ func TestProgressRedrawsInPlaceOnATerminal(t *testing.T) {
 	require.Contains(t, p.panel(panelLines)[0], " +0:19 / +1:00 ", "and never goes back")
 	p.Event(gameday.Event{At: r.Events[3].At, Kind: gameday.EventSignal, Text: "stopped by signal: interrupt"})
 	require.Contains(t, p.panel(panelLines)[0], "■ ENDING  +0:40 / +1:00   seed 424242   healing what is open; Ctrl-C again stops waiting")
+	time.Sleep(45 * time.Second)
 	p.Done()
+	require.Contains(t, out.String(), "■ ENDING  +0:45 / +1:00 ", "it is drawn anew while nothing happens")
 	require.Contains(t, out.String(), "\x1b[2K zone-outage  ▶")
 	require.Contains(t, out.String(), "\x1b[2K browse ")
 }
