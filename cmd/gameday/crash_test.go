@@ -100,6 +100,7 @@ func TestNoDeathOfTheHarnessLeaksAFault(t *testing.T) {
 		t.Skip("sixty runs are not for short tests")
 	}
 	needLinux(t)
+	t.Parallel()
 	var crashes []crash
 	for _, monkey := range monkeys.Catalog().Names() {
 		require.Contains(t, crashFaults, monkey, "every monkey of the catalog is in the matrix")
@@ -135,6 +136,7 @@ func TestALeaseHealsWhenNobodyDoes(t *testing.T) {
 		t.Skip("a lease lasts 15 seconds")
 	}
 	needLinux(t)
+	t.Parallel()
 	w := openWard(t, tinyTape(t))
 	before, err := w.world(t.Context())
 	require.NoError(t, err)

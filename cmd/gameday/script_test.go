@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -30,6 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	serveTinyIfAsked()
+	_ = flag.Set("test.parallel", "6") // unless the command line says otherwise: scripts wait far more than they work
 	testscript.Main(m, map[string]func(){
 		"gameday": func() { os.Exit(run(os.Args[1:], &global{stdout: os.Stdout, stderr: os.Stderr, tune: tuneForTests})) },
 	})
@@ -46,6 +48,7 @@ func tuneForTests(o *wire.RunOptions) {
 // and tiny.gdtape, a recording of it. DOOR is the URL of its entry.
 func TestScripts(t *testing.T) {
 	needLinux(t)
+	t.Parallel()
 	tape := tinyTape(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), Cmds: scriptCommands(), RequireExplicitExec: true, RequireUniqueNames: true,
