@@ -1,7 +1,6 @@
 package gamedaytest
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -32,35 +31,6 @@ type Case struct {
 	HealWithin time.Duration // for a fault to be seen gone, before it counts as leaked; 30s when 0
 }
 
-// Flow is one kind of request, sent at a constant rate whatever the answers are.
-type Flow struct {
-	Name   string
-	Method string // GET when empty
-	URL    string // http://HOST:PORT/PATH
-	Header http.Header
-	Body   string
-	Rate   int // requests per second, 1 to 5,000
-
-	SLO    []string      // promises that hold before, during and after the faults: "p99 <= 300ms", "error_rate <= 1%", "recovery <= 2s"
-	Around []string      // promises that hold before and after, and may break while faults last
-	Grace  time.Duration // the first part of the fault phase, in which SLO is not judged: detection takes time
-
-	Criticality gameday.Criticality // gameday.Core when empty
-}
-
-// Fault is trouble of one kind: a monkey, where, when and for how long. Without On and Select it acts on the load
-// itself, as monkeys.Surge does.
-type Fault struct {
-	Name   string           // in the report; the monkey's when empty
-	Monkey gameday.Monkey   // such as &monkeys.Latency{Delay: gameday.Duration(200 * time.Millisecond)}
-	On     *Link            // the link it acts on; or
-	Select gameday.Selector // targets of Case.Platform
-
-	At    time.Duration // since the end of the baseline
-	For   time.Duration // 2s when 0
-	Proof string        // PromQL that must have an answer while it lasts, beside the monkey's own measurement
-}
-
 // DefaultSeed fixes targets, times and jitter where no other seed is given.
 const DefaultSeed = 424242
 
@@ -78,7 +48,7 @@ func (c Case) Run(t testing.TB) gameday.Record {
 	dir := directory(t, c.Store)
 	done, err := wire.RunCase(ctx, wire.CaseOptions{
 		Plan: p.plan, Platform: p.platform, Catalog: p.catalog, Load: p.load, Pages: p.pages, Ready: p.ready,
-		Store: dir, Out: progress(t), Command: command(t), HealLimit: c.HealWithin,
+		Store: dir, Out: progress(t), Command: command(t), Version: version(), HealLimit: c.HealWithin,
 	})
 	return tell(t, outcome{done, err, dir, c.Store == ""})
 }

