@@ -55,9 +55,9 @@ Exit code 6 means that something may still be broken.`,
 func newDoctor(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Name what faults left behind, and what this machine cannot do",
-		Long: `List open faults of dead runs, faults that a platform still holds, and what this machine lacks for the local
-platform. It changes nothing. Exit code 6 while something is left.`,
+		Short: "Name what faults left behind",
+		Long: `List the faults that dead runs left open in their journals, and those that the topology still holds. It changes
+nothing. Exit code 6 while something is left.`,
 		Example: `  gameday doctor`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/harness"
@@ -22,15 +23,15 @@ type Healed struct {
 // Recover heals every fault that a run's journal holds open, and returns those it healed. The error says what may
 // still be there.
 func Recover(ctx context.Context, root, ref string) ([]Healed, error) {
-	runs, err := store.Open(root)
+	runs, err := existing(root)
 	if err != nil {
-		return nil, err
+		return nil, Refused{err}
 	}
 	id, err := runs.Resolve(ref)
 	if err != nil {
 		return nil, Refused{err}
 	}
-	run, events, err := runs.Reopen(id)
+	run, events, err := reopen(ctx, runs, id)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +58,27 @@ func Recover(ctx context.Context, root, ref string) ([]Healed, error) {
 	return healed, errors.Join(err, run.Close())
 }
 
+// dyingLimit is how long a store may stay in use by a process that was just killed: the kernel lets go of its lock
+// only when the process has ended.
+const dyingLimit = 2 * time.Second
+
+// reopen opens a run for appending once its store is free.
+func reopen(ctx context.Context, runs *store.Store, id string) (*store.Run, []gameday.Event, error) {
+	limited, cancel := context.WithTimeout(ctx, dyingLimit)
+	defer cancel()
+	for {
+		run, events, err := runs.Reopen(id)
+		if !errors.Is(err, store.ErrBusy) {
+			return run, events, err
+		}
+		select {
+		case <-limited.Done():
+			return nil, nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // alive reports whether a process exists.
 func alive(pid int) bool {
 	if pid <= 0 {
@@ -71,7 +93,10 @@ func alive(pid int) bool {
 
 // OpenRuns lists the runs of a store that left faults open, oldest first.
 func OpenRuns(root string) ([]string, error) {
-	runs, err := store.Open(root)
+	runs, err := existing(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +115,10 @@ func OpenRuns(root string) ([]string, error) {
 
 // Doctor lists what faults left behind on a store and on the topology that is attached to it.
 func Doctor(ctx context.Context, root string) ([]harness.Leftover, error) {
-	runs, err := store.Open(root)
+	runs, err := existing(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -37,9 +37,6 @@ func (t *Topology) Close() {
 	}
 }
 
-// Attached reports whether the topology belongs to another process.
-func (t *Topology) Attached() bool { return t.supervisor == nil }
-
 // UpOptions say what to start.
 type UpOptions struct {
 	Topology string         // path of the topology file
@@ -98,7 +95,7 @@ func Dir(root, ref string) (string, error) {
 	if info, err := os.Stat(filepath.Join(ref, "plan.json")); err == nil && !info.IsDir() {
 		return ref, nil
 	}
-	s, err := store.Open(root)
+	s, err := existing(root)
 	if err != nil {
 		return "", err
 	}
@@ -107,4 +104,12 @@ func Dir(root, ref string) (string, error) {
 		return "", fmt.Errorf("find run %q in %s: %w", ref, root, err)
 	}
 	return s.Dir(id), nil
+}
+
+// existing opens a store that is there already: who only looks makes none.
+func existing(root string) (*store.Store, error) {
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("open store: %w: name the directory of the runs with --store", err)
+	}
+	return store.Open(root)
 }
