@@ -54,6 +54,17 @@ func Text(w io.Writer, s Summary, report string) error {
 	return err
 }
 
+// kindWord is what a finding of a kind is called.
+func kindWord(kind string) string {
+	switch kind {
+	case "steady":
+		return "steady-state check"
+	case "heal":
+		return "heal check"
+	}
+	return kind
+}
+
 // written says where the scenario states the expectation, and why it was missed if there is more to say.
 func written(f gameday.Finding) string {
 	text := ""
@@ -121,6 +132,6 @@ func findingsText(b *strings.Builder, kind string, findings []gameday.Finding) {
 		}
 	}
 	if held > 0 {
-		fmt.Fprintf(b, "  ✓ %s held\n", plural(held, kind))
+		fmt.Fprintf(b, "  ✓ %s held\n", plural(held, kindWord(kind)))
 	}
 }
