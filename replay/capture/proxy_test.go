@@ -410,13 +410,14 @@ func TestNoSecretReachesTheDisk(t *testing.T) {
 	xs, err := all(t, in)
 	require.NoError(t, err)
 	require.Len(t, xs, 100)
-	unpacked := fmt.Sprintf("%+v", in.Meta())
+	var unpacked strings.Builder
+	unpacked.WriteString(fmt.Sprintf("%+v", in.Meta()))
 	for _, x := range xs {
-		unpacked += fmt.Sprintf("%+v %s %+v %s\n", *x, x.Body, *x.Response, x.Response.Body)
+		unpacked.WriteString(fmt.Sprintf("%+v %s %+v %s\n", *x, x.Body, *x.Response, x.Response.Body))
 	}
 	for _, s := range secrets {
 		require.False(t, bytes.Contains(packed, []byte(s)), "%s in the file", s)
-		require.NotContains(t, unpacked, s)
+		require.NotContains(t, unpacked.String(), s)
 	}
 	require.Equal(t, xs[0].Session, xs[1].Session, "the login and what follows are one session")
 	require.Contains(t, string(xs[0].Response.Body), strings.TrimPrefix(xs[1].Header.Get("Authorization"), "Bearer "))

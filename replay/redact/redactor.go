@@ -22,15 +22,11 @@ type Redactor struct {
 	paths     []path
 	dropOther bool
 
-	values  atomic.Int64
 	dropped atomic.Int64
 }
 
 // Policy is the id of the rules: equal rules, equal id.
 func (r *Redactor) Policy() string { return r.policy }
-
-// Values is how many values were replaced so far.
-func (r *Redactor) Values() int64 { return r.values.Load() }
 
 // Dropped is how many bodies were removed because no rule could look into them safely.
 func (r *Redactor) Dropped() int64 { return r.dropped.Load() }
@@ -64,7 +60,6 @@ func (r *Redactor) Pseudonym(value string) string {
 	if value == "" || isPseudonym(value) {
 		return value
 	}
-	r.values.Add(1)
 	mac := hmac.New(sha256.New, r.key)
 	mac.Write([]byte(value))
 	var sum [sha256.Size]byte
