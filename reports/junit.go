@@ -71,8 +71,7 @@ func JUnit(w io.Writer, s Summary) error {
 }
 
 func testCase(scenario string, f gameday.Finding) oneCase {
-	name := f.Kind + " " + f.Name
-	c := oneCase{Class: scenario, Name: name}
+	c := oneCase{Class: scenario, Name: called(f)}
 	if f.Severity == gameday.SeverityWarn {
 		return c
 	}

@@ -54,6 +54,14 @@ func Text(w io.Writer, s Summary, report string) error {
 	return err
 }
 
+// called names a finding with its kind, unless its name says it.
+func called(f gameday.Finding) string {
+	if strings.HasPrefix(f.Name, f.Kind) {
+		return f.Name
+	}
+	return f.Kind + " " + f.Name
+}
+
 // kindWord is what a finding of a kind is called.
 func kindWord(kind string) string {
 	switch kind {
@@ -126,9 +134,9 @@ func findingsText(b *strings.Builder, kind string, findings []gameday.Finding) {
 		case gameday.Pass:
 			held++
 		case gameday.Fail:
-			fmt.Fprintf(b, "  %s %s %s: expected %s, observed %s%s\n", mark(f.Outcome), kind, f.Name, f.Expected, f.Observed, written(f))
+			fmt.Fprintf(b, "  %s %s: expected %s, observed %s%s\n", mark(f.Outcome), called(f), f.Expected, f.Observed, written(f))
 		case gameday.Unknown:
-			fmt.Fprintf(b, "  %s %s %s: %s\n", mark(f.Outcome), kind, f.Name, clip(cmp.Or(f.Why, f.Observed), textWidth))
+			fmt.Fprintf(b, "  %s %s: %s\n", mark(f.Outcome), called(f), clip(cmp.Or(f.Why, f.Observed), textWidth))
 		}
 	}
 	if held > 0 {
