@@ -62,6 +62,10 @@ func (e *engine) take(s *shot) {
 		e.mu.Unlock()
 		return
 	}
+	if s.attempt == 0 && s.sess.busy == 0 && e.barren(s) {
+		e.mu.Unlock()
+		return
+	}
 	if s.attempt == 0 {
 		s.sess.busy++
 	}
@@ -123,9 +127,7 @@ func (e *engine) connect() *conn {
 
 // give makes s the request in flight on c. Called with the lock.
 func (e *engine) give(c *conn, s *shot) {
-	if s.render(e.run) {
-		e.unresolved.Add(1)
-	}
+	s.render(e.run)
 	c.current, c.deadline = s, s.due+e.timeout
 	c.uses++
 	s.sess.conn = c
@@ -233,7 +235,7 @@ func (e *engine) release(s *session) *shot {
 	for s.busy == 0 && len(s.queue) > 0 {
 		next := s.queue[0]
 		s.queue = s.queue[1:]
-		if e.late(next, causeSession) {
+		if e.late(next, causeSession) || e.barren(next) {
 			continue
 		}
 		s.busy++
@@ -252,6 +254,18 @@ func (e *engine) late(s *shot, cause string) bool {
 	default:
 		return false
 	}
+	return true
+}
+
+// barren settles a shot that needs a value which no answer of its session gave, and reports whether it did. Who
+// never got an order number asks for no order: sending the recorded one would blame the system for an answer
+// that nobody asked for. Every earlier answer of the session is in. Called with the lock.
+func (e *engine) barren(s *shot) bool {
+	if !s.render(e.run) {
+		return false
+	}
+	e.unresolved.Add(1)
+	e.skip(s, skipBarren)
 	return true
 }
 

@@ -33,6 +33,7 @@ func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" }
 const (
 	skipUnsafe    = "unsafe method"
 	skipBusy      = "busy session"
+	skipBarren    = "no live value"
 	skipTruncated = "body not on the tape"
 	skipMalformed = "malformed request"
 	skipUpgrade   = "protocol upgrade"
