@@ -34,7 +34,7 @@ func HTML(w io.Writer, s Summary) error {
 		"mark": mark, "resultMark": resultMark, "word": outcomeWord, "value": value, "clock": clock, "short": short,
 		"count": count, "day": day, "kind": ofKind, "spark": spark,
 		"class":  func(r gameday.Result) string { return strings.ToLower(string(r)) },
-		"labels": labels, "unit": func(v float64, unit string) string { return chart.Unit(unit).Format(v) },
+		"labels": labels, "brokeFirst": brokeFirst, "unit": func(v float64, unit string) string { return chart.Unit(unit).Format(v) },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("parse report template: %w", err)

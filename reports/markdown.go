@@ -14,7 +14,7 @@ func Markdown(w io.Writer, s Summary) error {
 	v := s.Verdict
 	fmt.Fprintf(&b, "## %s %s: %s\n\n%s\n\n", resultMark(v.Result), v.Result, cell(s.Plan.Name), cell(v.Sentence))
 	if v.BrokeFirst != "" {
-		fmt.Fprintf(&b, "%s\n\n", cell(v.BrokeFirst))
+		fmt.Fprintf(&b, "Broke first: %s\n\n", cell(brokeFirst(v.BrokeFirst)))
 	}
 	if objectives := ofKind(v.Findings, "objective", "recovery"); len(objectives) > 0 {
 		b.WriteString("| flow | objective | before | during | after | result |\n| --- | --- | ---: | ---: | ---: | --- |\n")

@@ -29,7 +29,7 @@ func Text(w io.Writer, s Summary, report string) error {
 	}
 	b.WriteByte('\n')
 	if v.BrokeFirst != "" {
-		line(&b, "Broke first", strings.TrimPrefix(v.BrokeFirst, "Broke first: "))
+		line(&b, "Broke first", brokeFirst(v.BrokeFirst))
 	}
 	if len(v.Unaffected) > 0 {
 		line(&b, "Unaffected", strings.Join(v.Unaffected, ", "))

@@ -50,6 +50,9 @@ func clock(d gameday.Duration) string { return chart.Clock(d.Seconds()) }
 
 func short(d gameday.Duration) string { return chart.Seconds.Format(d.Seconds()) }
 
+// brokeFirst is the sentence without the words that stand before it in every rendering.
+func brokeFirst(s string) string { return strings.TrimPrefix(s, "Broke first: ") }
+
 // count writes n with thin groups of three digits: 370 412.
 func count(n int64) string {
 	s := fmt.Sprintf("%d", n)
