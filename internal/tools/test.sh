@@ -4,7 +4,7 @@
 set -eu
 go test -race ./...
 (cd fixtures/supermarket && go test -race ./...)
-game_day() { bin/gameday run scenarios/library/zone-outage.yaml --progress plain; }
+game_day() { bin/gameday run scenarios/library/recommendation-down.yaml --progress plain; }
 game_day || {
 	code=$?
 	[ "$code" -eq 3 ] || exit "$code"
