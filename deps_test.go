@@ -50,7 +50,6 @@ var imports = map[string][]string{
 // onlyImporters names, for heavy modules, the one package that may import them.
 var onlyImporters = map[string][]string{
 	"github.com/prometheus/prometheus": {"harness/metrics"},
-	"k8s.io":                           {"harness/platform/kube"},
 }
 
 // TestImportsFollowThePolicy reads every file of the module that is not a test; tests may import what they

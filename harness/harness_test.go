@@ -393,7 +393,7 @@ func TestTheEnvironmentProtects(t *testing.T) {
 	}{
 		{"a denied instance is not chosen", gameday.Environment{Deny: []string{"product-*"}}, kill("k", 8, 1), "no target"},
 		{"an instance that did not opt in is not chosen", gameday.Environment{RequireLabels: map[string]string{"chaos": "yes"}}, kill("k", 8, 1), "no target"},
-		{"a link to what is denied is not touched", gameday.Environment{Deny: []string{"product-z3-*"}}, onLink("l", "latency", `{}`, 8, 1), `product-z3-1 is denied by environment.deny "product-z3-*"`},
+		{"a link to what is denied is not touched", gameday.Environment{Deny: []string{"product-z3-*"}}, onLink("l", "latency", `{}`, 8, 1), `product-z3-1 is denied by environment.guard.deny "product-z3-*"`},
 		{"a link by its own name", gameday.Environment{Deny: []string{"order->*"}}, onLink("l", "latency", `{}`, 8, 1), "order->product is denied"},
 		{
 			"a zone with one that did not opt in is not touched",

@@ -56,7 +56,7 @@ func (h healer) heal(ctx context.Context, f gameday.Fault, patience time.Duratio
 			break
 		}
 	}
-	if !given.IsZero() && verifyErr == nil && evidence.Effect == gameday.EffectUnknown && h.free(ctx, f) {
+	if !measured && !given.IsZero() && verifyErr == nil && evidence.Effect == gameday.EffectUnknown && h.free(ctx, f) {
 		return unmeasured(evidence), nil
 	}
 	return evidence, fmt.Errorf("%s on %s is not known to be gone after %s (%s): run `gameday recover %s`",

@@ -112,7 +112,7 @@ func permit(ctx context.Context, p gameday.Platform, env gameday.Environment, t 
 func allow(env gameday.Environment, t gameday.Target) error {
 	for label, want := range env.RequireLabels {
 		if t.Labels[label] != want {
-			return fmt.Errorf("%s does not carry the label %s=%s: add it in the topology, or change environment.require_labels", t.Name, label, want)
+			return fmt.Errorf("%s does not carry the label %s=%s: add it in the topology, or change environment.guard.requireLabels", t.Name, label, want)
 		}
 	}
 	return denied(env, t.Name)
@@ -122,10 +122,10 @@ func denied(env gameday.Environment, name string) error {
 	for _, pattern := range env.Deny {
 		match, err := path.Match(pattern, name)
 		if err != nil {
-			return fmt.Errorf("environment.deny: pattern %q: %w", pattern, err)
+			return fmt.Errorf("environment.guard.deny: pattern %q: %w", pattern, err)
 		}
 		if match {
-			return fmt.Errorf("%s is denied by environment.deny %q", name, pattern)
+			return fmt.Errorf("%s is denied by environment.guard.deny %q", name, pattern)
 		}
 	}
 	return nil

@@ -62,11 +62,11 @@ nothing. Exit code 6 while something is left.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			left, err := wire.Doctor(c.Context(), g.store)
-			if err != nil {
-				return failed(err)
-			}
 			for _, l := range left {
 				fmt.Fprintf(g.stdout, "✗ %s %s\n    %s\n", l.Fault, l.What, l.Remedy)
+			}
+			if err != nil {
+				return failed(err)
 			}
 			if len(left) > 0 {
 				return exitError{code: gameday.ResultLeaked.ExitCode()}

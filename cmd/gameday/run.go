@@ -48,8 +48,11 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 			if err := done.Print(g.stdout); err != nil {
 				return failed(err)
 			}
-			if done.ExitCode == 0 && err == nil {
+			switch {
+			case done.ExitCode == 0 && err == nil:
 				return nil
+			case done.ExitCode == 0:
+				return failed(err) // a pass that something of the harness stands against is none
 			}
 			return exitError{code: done.ExitCode, err: err}
 		},

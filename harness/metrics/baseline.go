@@ -21,17 +21,17 @@ type Rule struct {
 
 // BaselineRules are the figures that assertions compare with:
 //
-//	{metric="core_goodput_rps"}        successful requests of core flows, per second
+//	{metric="core_goodput_rps"}        successful requests of core flows, degraded ones too, per second
 //	{metric="replicas",subject}        what the autoscaler wants, or else the instances that run
-//	{metric="zone_rps",zone}           calls that load balancers sent to a zone, per second
+//	{metric="zone_rps",zone,dep}       calls that load balancers sent to a service in a zone, per second
 //	{metric="fanout",dep}              requests at a service per request of a client
 //
 // Each is measured over 10 s.
 func BaselineRules() []Rule {
 	return []Rule{
-		{"core_goodput_rps", `sum(rate(gameday_client_requests_total{criticality="core",outcome="ok"}[10s]))`},
+		{"core_goodput_rps", `sum(rate(gameday_client_requests_total{criticality="core",outcome=~"ok|degraded"}[10s]))`},
 		{"replicas", `max by (subject) (autoscaler_desired_replicas) or max by (subject) (gameday_truth_instances{alive="true"})`},
-		{"zone_rps", `sum by (zone) (label_replace(rate(lb_picks_total[10s]), "zone", "$1", "target_zone", "(.*)"))`},
+		{"zone_rps", `sum by (zone, dep) (label_replace(rate(lb_picks_total[10s]), "zone", "$1", "target_zone", "(.*)"))`},
 		{"fanout", `sum by (dep) (label_replace(rate(http_server_requests_total[10s]), "dep", "$1", "service", "(.*)"))` +
 			` / on () group_left () sum(rate(gameday_client_requests_total[10s]))`},
 	}

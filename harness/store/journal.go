@@ -124,7 +124,7 @@ func parseJournal(path string, text []byte) (events []gameday.Event, whole int64
 			err = errors.New("it has no kind")
 			fallthrough
 		case err != nil:
-			return nil, 0, fmt.Errorf("%s:%d: not an event: %w: the file was changed or the disk is damaged; restore it, or heal by hand with `gameday doctor`", path, number, err)
+			return nil, 0, fmt.Errorf("%s:%d: not an event: %w: the file was changed or the disk is damaged; restore it, or see with `gameday doctor` what the platform still holds", path, number, err)
 		}
 		events = append(events, e)
 		whole += int64(len(line)) + 1

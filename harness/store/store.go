@@ -158,7 +158,7 @@ func (s *Store) Resolve(ref string) (string, error) {
 	case 1:
 		return match[0], nil
 	case 0:
-		return "", fmt.Errorf("find run %q: no such run in %s; see `gameday list`", ref, s.root)
+		return "", fmt.Errorf("find run %q: no such run in %s", ref, s.root)
 	}
 	return "", fmt.Errorf("find run %q: it is the start of %s", ref, strings.Join(match, ", "))
 }

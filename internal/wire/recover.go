@@ -105,12 +105,16 @@ func OpenRuns(root string) ([]string, error) {
 		return nil, err
 	}
 	var open []string
+	var unread []error
 	for _, e := range entries {
+		if e.Err != nil { // what it left open is not known
+			unread = append(unread, e.Err)
+		}
 		if len(e.Open) > 0 {
 			open = append(open, e.Run)
 		}
 	}
-	return open, nil
+	return open, errors.Join(unread...)
 }
 
 // Doctor lists what faults left behind on a store and on the topology that is attached to it.

@@ -141,14 +141,21 @@ func (d *day) perform(ctx context.Context, s stage) (Done, error) {
 
 // topology attaches to the one that `gameday up` keeps on the store, or starts one for this run.
 func (d *day) topology(ctx context.Context) (*Topology, error) {
-	if t, err := Attach(ctx, d.options.Store); t != nil || err != nil {
-		return t, err
-	}
 	env := d.plan.Environment
+	if t, err := Attach(ctx, d.options.Store); err != nil {
+		return nil, err
+	} else if t != nil {
+		if err := t.fits(ctx, env); err != nil {
+			t.Close()
+			return nil, Refused{err}
+		}
+		fmt.Fprintf(d.options.Out, "attached to the topology of %s\n", t.Endpoint)
+		return t, nil
+	}
 	fmt.Fprintf(d.options.Out, "starting %s\n", env.Topology)
 	begun := time.Now()
 	t, err := Up(ctx, UpOptions{
-		Topology: env.Topology, Replicas: env.Replicas, Dir: d.run.Path("."), Endpoint: d.run.Path("up.json"), Seed: d.plan.Seed, Patience: env.ReadyWithin.Std(),
+		Topology: env.Topology, Replicas: env.Replicas, Dir: d.run.Path("."), Endpoint: absolute(d.run.Path("up.json")), Seed: d.plan.Seed, Patience: env.ReadyWithin.Std(),
 	})
 	if err != nil {
 		return nil, err
@@ -217,6 +224,9 @@ func (d *day) observe(e gameday.Event) {
 	}
 }
 
+// judgeLimit bounds judging and reporting; what was not judged by then is unknown.
+const judgeLimit = 2 * time.Minute
+
 // conclude keeps the record, judges it and writes the reports.
 func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error) {
 	run := report.Run
@@ -229,8 +239,14 @@ func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error)
 		saved = errors.Join(saved, d.run.SaveLedger(*run.Ledger))
 	}
 	run.Meta = d.run.Meta()
+	ctx, cancel := context.WithTimeout(ctx, judgeLimit)
+	defer cancel()
 	verdict := judge.Judge(ctx, run)
 	verdict.Result = verdict.Result.Worse(report.Result)
+	if saved != nil { // a record that is not whole proves nothing
+		verdict.Result = verdict.Result.Worse(gameday.ResultError)
+		verdict.Sentence = "the record could not be kept: " + saved.Error()
+	}
 	saved = errors.Join(saved, d.run.SaveVerdict(verdict))
 	done := Done{Record: gameday.Record{Run: run, Verdict: verdict}, Dir: d.run.Path("."), Result: verdict.Result, ExitCode: report.ExitCode(verdict.Result)}
 	err := errors.Join(saved, writeReports(ctx, &done, d.outputs()))

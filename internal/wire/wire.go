@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/harness/platform/local"
 	"github.com/gameday-dev/gameday/harness/store"
 )
@@ -87,8 +90,47 @@ func Attach(ctx context.Context, root string) (*Topology, error) {
 	return &Topology{Client: client, Endpoint: path}, nil
 }
 
-// EndpointPath returns where the topology of a store leaves its address.
-func EndpointPath(root string) string { return filepath.Join(root, endpointFile) }
+// fits refuses a topology that is not what the scenario was written for: its verdict would be about another
+// experiment.
+func (t *Topology) fits(ctx context.Context, env gameday.Environment) error {
+	wanted, err := local.Load(env.Topology)
+	if err != nil {
+		return err
+	}
+	ping, err := t.Client.Ping(ctx)
+	if err != nil {
+		return err
+	}
+	if ping.Topology != wanted.Metadata.Name {
+		return fmt.Errorf("the topology that is kept up is %s, the scenario wants %s: stop it, or run with another --store", ping.Topology, wanted.Metadata.Name)
+	}
+	instances, err := t.Client.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	running := map[string]int{}
+	for _, in := range instances {
+		running[in.Service]++
+	}
+	for _, service := range slices.Sorted(maps.Keys(env.Replicas)) {
+		if n := env.Replicas[service]; running[service] != n {
+			return fmt.Errorf("%d instances of %s are kept up, the scenario wants %d: start `gameday up` with --replicas %s=%d, or run with another --store", running[service], service, n, service, n)
+		}
+	}
+	return nil
+}
+
+// EndpointPath returns where the topology of a store leaves its address: absolute, because a record of it is
+// read from other directories.
+func EndpointPath(root string) string { return absolute(filepath.Join(root, endpointFile)) }
+
+// absolute returns path from the root of the file system, or as it is when the working directory is gone.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
 
 // Dir returns the directory of the run that ref names: a directory, an id, the start of one, or "last".
 func Dir(root, ref string) (string, error) {
