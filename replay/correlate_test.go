@@ -212,3 +212,13 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatFollowsFromAFailureIsSkippedAndNotUnresolved(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, `{}`, http.StatusServiceUnavailable) })
+	traffic, slices := play(t, Config{Open: opener(buyer("s", "u", 0)...), Targets: []string{url}, Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}}})
+	total, _, _ := sum(slices, "")
+	require.EqualValues(t, 4, total.Due)
+	require.EqualValues(t, 1, total.Sent, "the login")
+	require.EqualValues(t, 3, traffic.Fidelity.Skipped["no live value"])
+	require.Zero(t, traffic.Fidelity.Unresolved)
+}

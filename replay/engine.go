@@ -82,6 +82,7 @@ func (e *engine) take(s *shot) {
 func (e *engine) held(s *shot) bool {
 	switch {
 	case e.busy == "drop":
+		s.refuse()
 		e.skip(s, skipBusy)
 	case e.busy == "spill" && s.raw != nil:
 		e.spilled.Add(1)
@@ -165,6 +166,9 @@ func (e *engine) done(c *conn, s *shot, o outcome) *shot {
 	}
 	for recorded, now := range live {
 		s.sess.bound.set(recorded, now)
+	}
+	if o.err != nil || o.answer.status >= 400 {
+		s.refuse()
 	}
 	if e.mayResend(c, s, o) {
 		s.resent = true
@@ -264,13 +268,16 @@ func (e *engine) barren(s *shot) bool {
 	if !s.render(e.run) {
 		return false
 	}
-	e.unresolved.Add(1)
+	if !s.sess.refused { // else the failure that it follows from is on the record already
+		e.unresolved.Add(1)
+	}
 	e.skip(s, skipBarren)
 	return true
 }
 
-// giveUp settles a shot as unsent.
+// giveUp settles a shot as unsent. Called with the lock.
 func (e *engine) giveUp(s *shot, cause string) {
+	s.refuse()
 	r := s.record()
 	r.fate, r.cause, r.done = unsent, cause, e.now()
 	e.unsent.Add(1)

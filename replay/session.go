@@ -10,9 +10,10 @@ type session struct {
 	single bool // one request of which nobody knows who sent it
 	bound  *bindings
 
-	busy  int     // requests in flight, or about to be pressed again
-	queue []*shot // due, and waiting for the answers before them
-	conn  *conn   // last used
+	busy    int     // requests in flight, or about to be pressed again
+	queue   []*shot // due, and waiting for the answers before them
+	conn    *conn   // last used
+	refused bool    // something that later requests need a value of was not sent, or failed
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.
@@ -38,6 +39,14 @@ type shot struct {
 	raw     []byte // ready to be sent; nil while live values may yet come
 	sent    time.Duration
 	resent  bool
+}
+
+// refuse notes that what follows in the session may lack a value for a reason that is on the record. Called
+// with the engine's lock.
+func (s *shot) refuse() {
+	if len(s.req.captures) > 0 {
+		s.sess.refused = true
+	}
 }
 
 // render makes the bytes, if that is still to be done, and reports whether live values were missing.
