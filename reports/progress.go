@@ -112,9 +112,6 @@ func (p *Progress) follow(e gameday.Event) {
 
 func eventText(e gameday.Event) string {
 	parts := []string{string(e.Kind)}
-	if e.Kind == gameday.EventPhase {
-		parts = append(parts, string(e.Phase))
-	}
 	if e.Step != "" {
 		parts = append(parts, e.Step)
 	}

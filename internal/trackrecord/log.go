@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // oneRun is how one run ended.
 type oneRun struct {
 	Scenario string         `json:"scenario"`
+	SHA256   string         `json:"sha256"` // of the scenario's text: a changed scenario has no record yet
 	Mutant   string         `json:"mutant,omitempty"`
 	Result   gameday.Result `json:"result"`
 	Seconds  float64        `json:"seconds"`
@@ -51,14 +53,34 @@ func (r oneRun) failedBy(assertion string) bool {
 	return false
 }
 
+// hashes returns the hash of each scenario's text.
+func hashes() (map[string]string, error) {
+	all := map[string]string{}
+	for _, name := range scenarioNames() {
+		text, err := os.ReadFile(scenarioFile(name))
+		if err != nil {
+			return nil, err
+		}
+		all[name] = fmt.Sprintf("%x", sha256.Sum256(text))
+	}
+	return all, nil
+}
+
+func scenarioFile(name string) string { return filepath.Join(library, name+".yaml") }
+
 // runLog is the file of all runs.
 type runLog struct {
-	path string
-	runs []oneRun
+	path    string
+	runs    []oneRun
+	present map[string]string // hash of each scenario as it is now
 }
 
 func openLog(path string) (*runLog, error) {
-	l := &runLog{path: path}
+	present, err := hashes()
+	if err != nil {
+		return nil, err
+	}
+	l := &runLog{path: path, present: present}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, os.MkdirAll(filepath.Dir(path), 0o755)
@@ -96,7 +118,7 @@ func (l *runLog) append(r oneRun) error {
 func (l *runLog) of(scenario, mutant string) []oneRun {
 	var runs []oneRun
 	for _, r := range l.runs {
-		if r.Scenario == scenario && r.Mutant == mutant {
+		if r.Scenario == scenario && r.Mutant == mutant && r.SHA256 == l.present[scenario] {
 			runs = append(runs, r)
 		}
 	}

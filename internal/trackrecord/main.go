@@ -102,7 +102,7 @@ func (p prover) run(scenario, mutant string) error {
 	}
 	begun := time.Now()
 	done, err := wire.Run(p.ctx, wire.RunOptions{
-		CompileOptions: wire.CompileOptions{File: filepath.Join(library, scenario+".yaml"), Seed: 424242, Topology: p.topology},
+		CompileOptions: wire.CompileOptions{File: scenarioFile(scenario), Seed: 424242, Topology: p.topology},
 		Store:          p.store, Out: progress, Command: "gameday run " + scenario,
 	})
 	if closeErr := progress.Close(); err == nil {
@@ -117,7 +117,7 @@ func (p prover) run(scenario, mutant string) error {
 		}
 		done.Result = gameday.ResultError // the bug kept the topology from starting
 	}
-	r := oneRun{Scenario: scenario, Mutant: mutant, Result: done.Result, Seconds: time.Since(begun).Seconds()}
+	r := oneRun{Scenario: scenario, SHA256: p.log.present[scenario], Mutant: mutant, Result: done.Result, Seconds: time.Since(begun).Seconds()}
 	for _, f := range done.Record.Verdict.Findings {
 		if f.Outcome == gameday.Pass || f.Severity == gameday.SeverityWarn {
 			continue

@@ -29,7 +29,8 @@ This page is the proof: every row was run, and what was not run or not caught sa
 ## Scenarios with a bug planted
 
 Killed means that the designated assertion failed in every run. "By another" means that the run failed, but by other
-assertions: the bug is caught, less well located.
+assertions: the bug is caught, less well located. "Unproven" means that nothing failed and a run was INCONCLUSIVE, by the
+bug or by a busy machine: never a PASS, and no kill either. Only runs on the scenario as it is now count.
 
 | mutant | bug | scenario | designated | runs | verdict | failed by |
 | --- | --- | --- | --- | ---: | --- | --- |
@@ -41,8 +42,8 @@ assertions: the bug is caught, less well located.
 		count[verdict]++
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %s | %s |\n", d.mutant, d.bug, d.scenario, d.assertion, len(runs), verdict, strings.Join(killers(runs), ", "))
 	}
-	fmt.Fprintf(&b, "\n%d mutants: %d killed, %d killed by another, %d in some runs only, %d survived, %d not run.\n",
-		len(designations), count["killed"], count["by another"], count["sometimes"], count["survived"], count["not run"])
+	fmt.Fprintf(&b, "\n%d mutants: %d killed, %d killed by another, %d in some runs only, %d unproven, %d survived, %d not run.\n",
+		len(designations), count["killed"], count["by another"], count["sometimes"], count["unproven"], count["survived"], count["not run"])
 	return b.String()
 }
 
@@ -64,12 +65,15 @@ func judge(d designation, runs []oneRun) string {
 	if len(runs) == 0 {
 		return "not run"
 	}
-	killed, failed := 0, 0
+	killed, failed, unproven := 0, 0, 0
 	for _, r := range runs {
-		if r.failedBy(d.assertion) {
+		switch {
+		case r.failedBy(d.assertion):
 			killed++
-		} else if r.Result != gameday.ResultPass {
+		case len(r.names(gameday.Fail)) > 0:
 			failed++
+		case r.Result != gameday.ResultPass:
+			unproven++
 		}
 	}
 	switch {
@@ -79,6 +83,8 @@ func judge(d designation, runs []oneRun) string {
 		return "sometimes"
 	case failed == len(runs):
 		return "by another"
+	case unproven > 0:
+		return "unproven"
 	}
 	return "survived"
 }
