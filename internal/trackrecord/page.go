@@ -14,7 +14,7 @@ func render(l *runLog) string {
 	b.WriteString(`# Track record
 
 A scenario is worth its name when it passes on a healthy system and fails when the bug it was made for is planted.
-This page is the proof: every row was run, and what was not run or not caught says so. It is written by
+This page says what was run, what was caught, and what was not. It is written by
 ` + "`make track-record`" + `, which takes hours; each run starts the whole supermarket.
 
 ## Scenarios on the healthy supermarket
