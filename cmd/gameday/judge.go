@@ -14,6 +14,7 @@ func newJudge(g *global) *cobra.Command {
 		Use:   "judge [RUN]",
 		Short: "Judge a recorded run again, offline",
 		Long: `Judge a run from its directory alone. The same run gives the same verdict; a newer gameday may judge better.
+A run whose scenario names a remote Prometheus asks that server again: its answers are not kept.
 RUN is a directory, an id, the start of one, or "last".`,
 		Example: `  gameday judge last`,
 		Args:    cobra.MaximumNArgs(1),
