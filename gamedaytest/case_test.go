@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,9 @@ func TestASystemThatBearsTheFaultPasses(t *testing.T) {
 		if run.Verdict.Result == gameday.ResultPass {
 			require.Contains(t, run.Verdict.Sentence, "while stock was slow")
 		}
+		require.True(t, slices.ContainsFunc(run.Verdict.Findings, func(f gameday.Finding) bool {
+			return f.Name == "the host had spare capacity" && f.To > f.From
+		}), "the machine is watched though the case has no metrics")
 	})
 	require.Empty(t, r.failures)
 	require.Equal(t, "424242", r.attrs["gameday.seed"])

@@ -47,7 +47,7 @@ func ExampleCase() {
 				Monkey: &monkeys.Latency{Delay: gameday.Duration(300 * time.Millisecond)}, On: link, For: 2 * time.Second,
 			}},
 			Recovery: 3 * time.Second,
-			MaxLate:  2 * time.Second, // this example must work on a very busy machine
+			MaxLate:  2 * time.Second, // this example must work on a busy machine
 		}.Run(t)
 	}
 	runTest(testCheckout) // go test does this

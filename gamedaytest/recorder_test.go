@@ -41,6 +41,10 @@ type recorder struct {
 // attempts is how often a case is asked again that a busy host kept from proving anything.
 const attempts = 3
 
+// proveEnv is set where a machine that is too busy to prove anything fails the tests: nothing may go unproven there
+// without anybody noticing. Elsewhere such a test is skipped, and says so.
+const proveEnv = "GAMEDAY_PROVE"
+
 // record runs f as a test, and returns what it said. It wants one of the verdicts, or none at all ("").
 func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 	t.Helper()
@@ -52,15 +56,18 @@ func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 			f(r)
 		}()
 		<-done
-		got := r.attrs["gameday.verdict"]
-		if got == "INCONCLUSIVE" && want != got && attempt < attempts {
-			t.Logf("once more: %s", strings.Join(r.failures, "\n"))
-			continue
+		got, said := r.attrs["gameday.verdict"], strings.Join(r.failures, "\n")
+		busy := got == "INCONCLUSIVE" && (strings.Contains(said, "the host had spare capacity") || strings.Contains(said, "load was offered on time"))
+		switch {
+		case got == want:
+			return r
+		case busy && attempt < attempts:
+			t.Logf("once more: %s", said)
+		case busy && os.Getenv(proveEnv) == "":
+			t.Skipf("NOT PROVEN, this machine is too busy (%s=1 makes this a failure):\n%s", proveEnv, said)
+		default:
+			t.Fatalf("the verdict is %q, want %q:\n%s", got, want, said)
 		}
-		if got != want {
-			t.Fatalf("the verdict is %q, want %q:\n%s", got, want, strings.Join(r.failures, "\n"))
-		}
-		return r
 	}
 }
 

@@ -38,8 +38,9 @@ func Judge(ctx context.Context, r gameday.Run) gameday.Verdict {
 func Assertions(p gameday.Plan) []gameday.Assertion {
 	all := []gameday.Assertion{TrafficFlowed{}, OnTime{}, Undoubted{}}
 	if scrapes(p) {
-		all = append(all, Scraped{}, HostSpare{})
+		all = append(all, Scraped{})
 	}
+	all = append(all, HostSpare{})
 	for _, step := range p.Steps {
 		all = append(all, Proof{step})
 	}

@@ -260,6 +260,31 @@ func TestOneThingIsWrong(t *testing.T) {
 			gameday.ResultInconclusive, "the host had spare capacity", "busy at",
 		},
 		{
+			"a busy host shows nothing of a system that has no metrics either",
+			func(_ *testing.T, w *world) {
+				w.run.Plan.Environment.Topology = ""
+				w.restart()
+				w.fill(0, runEnds*second, func(gameday.Duration) []gameday.Sample {
+					return []gameday.Sample{{Name: "gameday_host_cpu_ratio", Value: 0.99}}
+				})
+			},
+			gameday.ResultInconclusive, "the host had spare capacity", "busy at",
+		},
+		{
+			"a host that cannot be measured does not stop a test within one process",
+			func(_ *testing.T, w *world) { w.run.Plan.Environment.Topology = ""; w.restart() },
+			gameday.ResultPass, "the host had spare capacity", "does not tell how busy",
+		},
+		{
+			"a host that is not measured for a while shows nothing",
+			func(_ *testing.T, w *world) {
+				w.run.Plan.Environment.Topology = ""
+				w.restart()
+				w.fill(0, 30*second, healthy)
+			},
+			gameday.ResultInconclusive, "the host had spare capacity", "is not known for",
+		},
+		{
 			"no metrics show nothing",
 			func(_ *testing.T, w *world) { w.run.Metrics = nil },
 			gameday.ResultInconclusive, "targets were scraped", "kept no metrics",

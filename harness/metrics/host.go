@@ -2,8 +2,11 @@ package metrics
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,26 +15,27 @@ import (
 
 var _ gameday.Collector = (*Host)(nil)
 
-// Host gives the share of the machine's processors that was busy since the reading before
-// (gameday_host_cpu_ratio) and the share that the hypervisor kept for others (gameday_host_steal_ratio),
-// both 0 to 1. Where there is no /proc/stat it gives nothing.
+// Host gives the share of the machine's processors that was busy with what the run competes with, since the
+// reading before (gameday_host_cpu_ratio), and the share that the hypervisor kept for others
+// (gameday_host_steal_ratio), both 0 to 1. Where there is no /proc/stat it gives nothing.
+//
+// Work of a lower priority than the run's is no competition: the scheduler takes it off a processor as soon as the
+// run or the system under test wants one. So user time of niced processes counts as spare, unless the run itself is
+// niced and shares with them as an equal.
 type Host struct {
-	Path string // of the kernel's counters; /proc/stat when empty
+	Proc string // where the kernel tells of its processes; /proc when empty
 
 	before cpuTimes
 	read   bool
 }
 
 // cpuTimes are ticks of all processors since boot.
-type cpuTimes struct{ total, idle, steal float64 }
+type cpuTimes struct{ total, idle, nice, steal float64 }
 
 // Collect implements gameday.Collector. The first call gives nothing, for lack of a reading before it.
 func (h *Host) Collect() []gameday.Sample {
-	path := h.Path
-	if path == "" {
-		path = "/proc/stat"
-	}
-	now, err := readCPU(path)
+	proc := cmp.Or(h.Proc, "/proc")
+	now, err := readCPU(filepath.Join(proc, "stat"))
 	if err != nil {
 		return nil // the missing series says so, and judging treats it as not knowing
 	}
@@ -41,10 +45,30 @@ func (h *Host) Collect() []gameday.Sample {
 	if !had || total <= 0 {
 		return nil
 	}
+	spare := now.idle - before.idle
+	if !niced(filepath.Join(proc, "self", "stat")) {
+		spare += now.nice - before.nice
+	}
 	return []gameday.Sample{
-		{Name: "gameday_host_cpu_ratio", Value: clamp(1 - (now.idle-before.idle)/total)},
+		{Name: "gameday_host_cpu_ratio", Value: clamp(1 - spare/total)},
 		{Name: "gameday_host_steal_ratio", Value: clamp((now.steal - before.steal) / total)},
 	}
+}
+
+// niced reports whether the process itself runs at a lowered priority: the 19th field of its state, the second of
+// which is a name in parentheses (proc_pid_stat(5)). Not knowing counts as niced, since that claims less.
+func niced(path string) bool {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return true
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	const nice = 19 - 3 // the first field after the name is the third
+	if len(fields) <= nice {
+		return true
+	}
+	value, err := strconv.Atoi(fields[nice])
+	return err != nil || value > 0
 }
 
 func clamp(v float64) float64 { return max(0, min(1, v)) }
@@ -77,7 +101,7 @@ func parseCPU(line string) (cpuTimes, error) {
 		}
 		ticks[i] = float64(v)
 	}
-	t := cpuTimes{idle: ticks[3] + ticks[4], steal: ticks[7]}
+	t := cpuTimes{idle: ticks[3] + ticks[4], nice: ticks[1], steal: ticks[7]}
 	for _, v := range ticks {
 		t.total += v
 	}

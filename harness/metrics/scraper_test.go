@@ -240,18 +240,36 @@ func TestCollectorsAreReadBesideTargets(t *testing.T) {
 }
 
 func TestHostReadsTheShareSinceTheReadingBefore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "stat")
-	write := func(line string) { require.NoError(t, os.WriteFile(path, []byte(line+"\n"), 0o600)) }
-	h := &Host{Path: path}
-	write("cpu  100 0 100 800 0 0 0 0 0 0")
-	require.Empty(t, h.Collect(), "there is nothing to compare with yet")
-	write("cpu  150 0 120 820 0 0 0 10 0 0")
-	require.Equal(t, []gameday.Sample{
-		{Name: "gameday_host_cpu_ratio", Value: 0.8},
-		{Name: "gameday_host_steal_ratio", Value: 0.1},
-	}, h.Collect())
-	write("cpu  bad")
-	require.Empty(t, h.Collect())
+	for _, row := range []struct {
+		name, now, priority string
+		cpu, steal          float64
+	}{
+		{"which was in use", "cpu  150 0 120 820 0 0 0 10 0 0", "0", 0.8, 0.1},
+		{"waiting for a disk is no use", "cpu  150 0 120 800 20 0 0 10 0 0", "0", 0.8, 0.1},
+		{"niced work yields to the run", "cpu  120 50 120 810 0 0 0 0 0 0", "0", 0.4, 0},
+		{"and to one of a raised priority", "cpu  120 50 120 810 0 0 0 0 0 0", "-5", 0.4, 0},
+		{"but not to a run that is niced itself", "cpu  120 50 120 810 0 0 0 0 0 0", "19", 0.9, 0},
+		{"nor to one that does not know its priority", "cpu  120 50 120 810 0 0 0 0 0 0", "?", 0.9, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			proc := t.TempDir()
+			write := func(name, line string) {
+				require.NoError(t, os.WriteFile(filepath.Join(proc, name), []byte(line+"\n"), 0o600))
+			}
+			require.NoError(t, os.Mkdir(filepath.Join(proc, "self"), 0o700))
+			write("self/stat", "12 (a) (name) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 20 "+row.priority+" 1 0 99")
+			h := &Host{Proc: proc}
+			write("stat", "cpu  100 0 100 800 0 0 0 0 0 0")
+			require.Empty(t, h.Collect(), "there is nothing to compare with yet")
+			write("stat", row.now)
+			require.Equal(t, []gameday.Sample{
+				{Name: "gameday_host_cpu_ratio", Value: row.cpu},
+				{Name: "gameday_host_steal_ratio", Value: row.steal},
+			}, h.Collect())
+			write("stat", "cpu  bad")
+			require.Empty(t, h.Collect())
+		})
+	}
 }
 
 func TestFaultsAreActiveFromProofToHeal(t *testing.T) {

@@ -17,8 +17,6 @@ type truth struct {
 	starts    *prometheus.Desc
 	active    *prometheus.Desc
 	ended     *prometheus.Desc
-	cpu       *prometheus.Desc
-	steal     *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*truth)(nil)
@@ -34,14 +32,12 @@ func newTruth(s *Supervisor) *truth {
 		starts:    describe("gameday_instance_starts_total", "How often an instance was started.", "subject", "subject_zone", "target"),
 		active:    describe("gameday_fault_active", "A fault that the platform holds, by what it changed.", "fault", "target"),
 		ended:     describe("gameday_fault_ended_total", "Faults that are held no more, by what ended them.", "why"),
-		cpu:       describe("gameday_host_cpu_ratio", "Share of the host's processor time in use over the last second."),
-		steal:     describe("gameday_host_steal_ratio", "Share of the host's processor time that others took over the last second."),
 	}
 }
 
 // Describe sends the descriptions of all series.
 func (t *truth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{t.instances, t.up, t.starts, t.active, t.ended, t.cpu, t.steal} {
+	for _, d := range []*prometheus.Desc{t.instances, t.up, t.starts, t.active, t.ended} {
 		ch <- d
 	}
 }
@@ -53,10 +49,6 @@ func (t *truth) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
-	}
-	if cpu, steal, known := t.s.host.ratios(); known {
-		gauge(t.cpu, cpu)
-		gauge(t.steal, steal)
 	}
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()

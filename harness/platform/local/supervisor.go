@@ -50,7 +50,6 @@ type Supervisor struct {
 	http     *http.Client // for health checks and switches, straight to the admin port
 	server   *http.Server
 	slots    chan struct{}
-	host     hostLoad
 	begun    time.Time
 
 	ctx  context.Context // the supervisor's life
@@ -142,7 +141,6 @@ func (s *Supervisor) up(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	s.wg.Go(s.reap)
-	s.wg.Go(s.watchHost)
 	return s.awaitHealth(ctx, first)
 }
 

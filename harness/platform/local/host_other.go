@@ -1,5 +1,0 @@
-//go:build !linux
-
-package local
-
-func readCPUTimes() (cpuTimes, bool) { return cpuTimes{}, false }
