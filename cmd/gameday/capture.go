@@ -51,7 +51,7 @@ The service never waits for the recorder: what it cannot keep up with is counted
 }
 
 func printCounts(g *global, c replay.Counts) {
-	fmt.Fprintf(g.stdout, "%d arrived: %d recorded, %d filtered, %d sampled out, %d lost", c.Arrived(), c.Captured, c.Filtered, c.Sampled, c.Missing())
+	fmt.Fprintf(g.stdout, "%d arrived: %d recorded, %d filtered, %d sampled out, %d lost", c.Arrived(), c.Captured, c.Filtered.Total(), c.Sampled, c.Lost.Total())
 	var lost []string
 	for _, cause := range slices.Sorted(maps.Keys(c.Lost)) {
 		lost = append(lost, fmt.Sprintf("%d %s", c.Lost[cause], cause))

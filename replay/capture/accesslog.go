@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +37,10 @@ type AccessLog struct {
 	err    error
 }
 
-var _ Importer = (*AccessLog)(nil)
+var (
+	_ Importer       = (*AccessLog)(nil)
+	_ replay.Audited = (*AccessLog)(nil)
+)
 
 // NewAccessLog reads a log; name stands in errors. Close does not close r.
 func NewAccessLog(r io.Reader, name string, o ImportOptions) (*AccessLog, error) {
@@ -75,10 +77,11 @@ func (a *AccessLog) Start() time.Time { return time.Unix(0, a.window.zero) }
 
 // Counts is the ledger so far.
 func (a *AccessLog) Counts() replay.Counts {
-	c := a.counts
-	c.Lost = maps.Clone(c.Lost)
-	return c
+	return a.counts.Clone()
 }
+
+// Ledger is the counts so far, under the name of the file.
+func (a *AccessLog) Ledger() replay.Ledger { return replay.Ledger{a.name: a.Counts()} }
 
 // Close closes the file when Open opened it.
 func (a *AccessLog) Close() error {
@@ -129,10 +132,7 @@ func (a *AccessLog) nextLine() (string, error) {
 }
 
 func (a *AccessLog) problem(err error) {
-	if a.counts.Lost == nil {
-		a.counts.Lost = make(map[string]uint64)
-	}
-	a.counts.Lost[LostLine]++
+	a.counts.Lost.Count(LostLine, 1)
 	if a.o.Problem != nil {
 		a.o.Problem(fmt.Errorf("%s:%d: %w", a.name, a.line, err))
 	}

@@ -43,7 +43,7 @@ func BenchmarkTap(b *testing.B) {
 		run(b, tap.Wrap(handler))
 		require.NoError(b, tap.Close())
 		c := tap.Counts()
-		b.ReportMetric(float64(c.Missing())/float64(c.Arrived()), "lost-ratio")
+		b.ReportMetric(float64(c.Lost.Total())/float64(c.Arrived()), "lost-ratio")
 		require.NoError(b, w.Close())
 	})
 }

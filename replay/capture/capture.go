@@ -65,6 +65,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// ruleFilter is the rule, in Counts.Filtered, of what Options.Filter left out.
+const ruleFilter = "filter"
+
 // Causes in Counts.Lost of a live capture.
 const (
 	LostQueueFull = "queue full"         // the recorder was too far behind

@@ -27,7 +27,7 @@ not a line of a log
 		}
 		fmt.Println(x.At, x.Method, x.Target, x.Session)
 	}
-	fmt.Println(in.Counts().Captured, "captured,", in.Counts().Missing(), "lost")
+	fmt.Println(in.Counts().Captured, "captured,", in.Counts().Lost.Total(), "lost")
 	// Output:
 	// access.log:3: time missing
 	// 0s GET / 10.0.0.7 shop/1

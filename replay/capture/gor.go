@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -100,10 +99,11 @@ func (g *Gor) Start() time.Time { return time.Unix(0, g.window.zero) }
 
 // Counts is the ledger so far.
 func (g *Gor) Counts() replay.Counts {
-	c := g.counts
-	c.Lost = maps.Clone(c.Lost)
-	return c
+	return g.counts.Clone()
 }
+
+// Ledger is the counts so far, under the name of the file.
+func (g *Gor) Ledger() replay.Ledger { return replay.Ledger{g.name: g.Counts()} }
 
 // Orphans is how many responses had no request: each was one record, none an exchange.
 func (g *Gor) Orphans() uint64 { return g.orphans }
@@ -178,10 +178,7 @@ func (g *Gor) read() error {
 }
 
 func (g *Gor) problem(err error) {
-	if g.counts.Lost == nil {
-		g.counts.Lost = make(map[string]uint64)
-	}
-	g.counts.Lost[LostMalformed]++
+	g.counts.Lost.Count(LostMalformed, 1)
 	if g.o.Problem != nil {
 		g.o.Problem(fmt.Errorf("%s: record at byte %d: %w", g.name, g.at, err))
 	}

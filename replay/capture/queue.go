@@ -2,7 +2,6 @@ package capture
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,6 @@ type queue struct {
 
 func newQueue(r replay.Recorder, o Options) *queue {
 	q := &queue{o: o, recorder: r, sessions: newSessions(o.Sessions), in: make(chan *replay.Exchange, o.QueueMax)}
-	q.counts.Lost = make(map[string]uint64)
 	q.done.Go(q.drain)
 	return q
 }
@@ -59,14 +57,14 @@ func (q *queue) put(x *replay.Exchange) {
 	defer q.mu.Unlock()
 	if q.closed {
 		q.release(bodies(x))
-		q.counts.Lost[LostClosed]++
+		q.counts.Lost.Count(LostClosed, 1)
 		return
 	}
 	select {
 	case q.in <- x:
 	default:
 		q.release(bodies(x))
-		q.counts.Lost[LostQueueFull]++
+		q.counts.Lost.Count(LostQueueFull, 1)
 		if q.gap.Lost == 0 {
 			q.gap = replay.Gap{From: x.At, To: x.At, Cause: LostQueueFull}
 		}
@@ -78,16 +76,14 @@ func (q *queue) put(x *replay.Exchange) {
 func (q *queue) filtered() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.counts.Filtered++
+	q.counts.Filtered.Count(ruleFilter, 1)
 }
 
 // ledger returns a copy of the counts.
 func (q *queue) ledger() replay.Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	c := q.counts
-	c.Lost = maps.Clone(c.Lost)
-	return c
+	return q.counts.Clone()
 }
 
 // close waits until the recorder has everything, and returns its first error.
@@ -129,7 +125,7 @@ func (q *queue) record(x *replay.Exchange) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if lost != "" {
-		q.counts.Lost[lost]++
+		q.counts.Lost.Count(lost, 1)
 		if q.err == nil {
 			q.err = err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -13,19 +14,19 @@ import (
 
 // Info is the summary of a tape.
 type Info struct {
-	Meta      Meta                     `json:"meta"`
-	Bytes     int64                    `json:"bytes"`
-	Closed    bool                     `json:"closed"`         // false: the writer did not end by itself
-	Frames    int                      `json:"frames"`         // data frames
-	Records   int64                    `json:"records"`        // exchanges and gaps in them
-	Unpacked  int64                    `json:"unpacked_bytes"` // of the data frames, before compression
-	First     time.Duration            `json:"first"`          // offset of the earliest exchange
-	Last      time.Duration            `json:"last"`           // offset of the latest one
-	Gaps      []replay.Gap             `json:"gaps,omitempty"` // at most 1000; GapCount says how many there are
-	GapCount  int                      `json:"gap_count"`
-	Ledger    map[string]replay.Counts `json:"ledger,omitempty"` // per source, as last written
-	Damage    []*Damage                `json:"-"`
-	HasDamage bool                     `json:"damaged"`
+	Meta      Meta          `json:"meta"`
+	Bytes     int64         `json:"bytes"`
+	Closed    bool          `json:"closed"`         // false: the writer did not end by itself
+	Frames    int           `json:"frames"`         // data frames
+	Records   int64         `json:"records"`        // exchanges and gaps in them
+	Unpacked  int64         `json:"unpacked_bytes"` // of the data frames, before compression
+	First     time.Duration `json:"first"`          // offset of the earliest exchange
+	Last      time.Duration `json:"last"`           // offset of the latest one
+	Gaps      []replay.Gap  `json:"gaps,omitempty"` // at most 1000; GapCount says how many there are
+	GapCount  int           `json:"gap_count"`
+	Ledger    replay.Ledger `json:"ledger,omitempty"` // per source, as last written
+	Damage    []*Damage     `json:"-"`
+	HasDamage bool          `json:"damaged"`
 }
 
 const gapsMax = 1000
@@ -50,9 +51,12 @@ func (r *Reader) info() (Info, error) {
 				r.note(i, err)
 			}
 		case kindLedger:
-			if err := r.ledger(e, &info); err != nil {
+			l, err := r.ledger(e)
+			if err != nil {
 				r.note(i, err)
+				continue
 			}
+			info.Ledger = l
 		case kindData:
 			info.Frames++
 			info.Records += int64(e.records)
@@ -78,17 +82,29 @@ func (r *Reader) note(frame int, err error) {
 	r.damaged(err)
 }
 
-func (r *Reader) ledger(e entry, info *Info) error {
+// Ledger returns the accounts as they were last written; nil when the tape has none that can be
+// read. Reader.Damage does not speak of ledgers.
+func (r *Reader) Ledger() replay.Ledger {
+	for _, e := range slices.Backward(r.index) {
+		if e.kind != kindLedger {
+			continue
+		}
+		if l, err := r.ledger(e); err == nil {
+			return l
+		}
+	}
+	return nil
+}
+
+func (r *Reader) ledger(e entry) (l replay.Ledger, err error) {
 	payload, err := r.small(e)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var sums map[string]replay.Counts
-	if err := json.Unmarshal(payload, &sums); err != nil {
-		return fmt.Errorf("ledger: %w", err)
+	if err := json.Unmarshal(payload, &l); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	info.Ledger = sums
-	return nil
+	return l, nil
 }
 
 func (r *Reader) gaps(e entry, info *Info) error {

@@ -54,7 +54,10 @@ type Reader struct {
 	err       error // what Next returns once held is empty
 }
 
-var _ replay.Source = (*Reader)(nil)
+var (
+	_ replay.Source  = (*Reader)(nil)
+	_ replay.Audited = (*Reader)(nil)
+)
 
 // Open opens a tape, closed or cut short, for reading. The caller closes the Reader.
 func Open(path string, o ReadOptions) (*Reader, error) {

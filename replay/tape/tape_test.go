@@ -283,7 +283,8 @@ func TestInfoSumsUp(t *testing.T) {
 	require.Equal(t, xs[0].At, info.First)
 	require.Equal(t, xs[99].At, info.Last)
 	require.Equal(t, []replay.Gap{gap}, info.Gaps)
-	require.Equal(t, map[string]replay.Counts{"proxy": counts}, info.Ledger)
+	require.Equal(t, replay.Ledger{"proxy": counts}, info.Ledger)
+	require.Equal(t, info.Ledger, open(t, path, tape.ReadOptions{}).Ledger())
 	require.Equal(t, "p1", info.Meta.Redaction)
 	require.False(t, info.HasDamage)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,7 +36,7 @@ type Writer struct {
 	offset  int64
 	records uint64
 	index   []entry
-	ledger  map[string]replay.Counts
+	ledger  replay.Ledger
 	dirty   bool  // bytes written since the last datasync
 	err     error // sticky: the first write that did not succeed
 
@@ -79,7 +78,7 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	w := &Writer{
 		path: path, f: osFile{f}, zstd: enc, enc: new(encoder),
 		sync:   o.Sync,
-		ledger: make(map[string]replay.Counts),
+		ledger: make(replay.Ledger),
 		stop:   make(chan struct{}),
 	}
 	w.open()
@@ -137,8 +136,7 @@ func (w *Writer) recorded() error {
 func (w *Writer) Account(source string, c replay.Counts) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.Lost = maps.Clone(c.Lost)
-	w.ledger[source] = c
+	w.ledger[source] = c.Clone()
 	w.seal() // what the counts speak of stands before them
 	w.account()
 	return w.err

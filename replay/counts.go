@@ -1,0 +1,133 @@
+package replay
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Causes of loss that every capture can have; some have others of their own.
+const (
+	LostKernel = "kernel drop" // the kernel had no room for a packet
+	LostGap    = "gap"         // bytes in the middle were never seen
+	LostLimit  = "over limit"  // larger or more than a bound allows
+	LostParse  = "parse"       // no HTTP, or not in a form that is understood
+)
+
+// A Tally counts by name: of a rule or of a cause.
+type Tally map[string]uint64
+
+// Count adds n under a name. A nil Tally is made first.
+func (t *Tally) Count(name string, n uint64) {
+	if n == 0 {
+		return
+	}
+	if *t == nil {
+		*t = make(Tally)
+	}
+	(*t)[name] += n
+}
+
+// Total is the sum over all names.
+func (t Tally) Total() uint64 {
+	var sum uint64
+	for _, n := range t {
+		sum += n
+	}
+	return sum
+}
+
+// ruleUnnamed stands for the rules of tapes that counted what they left out, but not by which rule.
+const ruleUnnamed = "filter"
+
+// UnmarshalJSON reads an object of counts, or the plain number that tapes of version 1 have.
+func (t *Tally) UnmarshalJSON(b []byte) error {
+	var sum uint64
+	if json.Unmarshal(b, &sum) == nil {
+		*t = nil
+		t.Count(ruleUnnamed, sum)
+		return nil
+	}
+	var counts map[string]uint64
+	if err := json.Unmarshal(b, &counts); err != nil {
+		return err
+	}
+	*t = counts
+	return nil
+}
+
+// Counts is what became of the exchanges of one source. Each that arrived is in exactly one of
+// Captured, Filtered, Sampled and Lost, so that a missing exchange always has a reason.
+type Counts struct {
+	Captured  uint64 `json:"captured"`              // handed to the recorder and stored
+	Filtered  Tally  `json:"filtered,omitempty"`    // left out, by rule
+	Sampled   uint64 `json:"sampled_out,omitempty"` // left out by sampling
+	Lost      Tally  `json:"lost,omitempty"`        // by cause
+	Truncated uint64 `json:"truncated,omitempty"`   // of the captured: a body was over the limit
+	Cut       uint64 `json:"cut,omitempty"`         // of the captured: the exchange broke off
+}
+
+// Arrived is how many exchanges the source saw.
+func (c Counts) Arrived() uint64 {
+	return c.Captured + c.Filtered.Total() + c.Sampled + c.Lost.Total()
+}
+
+// Completeness is captured / (captured + lost). It is not known when neither happened: a capture
+// that saw nothing proves nothing.
+func (c Counts) Completeness() (share float64, known bool) {
+	wanted := c.Captured + c.Lost.Total()
+	if wanted == 0 {
+		return 0, false
+	}
+	return float64(c.Captured) / float64(wanted), true
+}
+
+// Add returns the sum of both; neither is changed.
+func (c Counts) Add(d Counts) Counts {
+	c = c.Clone()
+	c.Captured += d.Captured
+	c.Sampled += d.Sampled
+	c.Truncated += d.Truncated
+	c.Cut += d.Cut
+	for rule, n := range d.Filtered {
+		c.Filtered.Count(rule, n)
+	}
+	for cause, n := range d.Lost {
+		c.Lost.Count(cause, n)
+	}
+	return c
+}
+
+// Clone returns a copy that shares nothing.
+func (c Counts) Clone() Counts {
+	c.Filtered, c.Lost = maps.Clone(c.Filtered), maps.Clone(c.Lost)
+	return c
+}
+
+// A Ledger is the accounts of a recording: the counts of each source.
+type Ledger map[string]Counts
+
+// Total is the sum over all sources.
+func (l Ledger) Total() Counts {
+	var sum Counts
+	for _, c := range l {
+		sum = sum.Add(c)
+	}
+	return sum
+}
+
+// LeaveOut returns the ledger after captured exchanges were left out of a copy, counted by rule.
+// Exchanges do not say where they came from: rows of several sources become one.
+func (l Ledger) LeaveOut(left Tally) Ledger {
+	if len(l) == 0 || left.Total() == 0 {
+		return l
+	}
+	c := l.Total()
+	for rule, n := range left {
+		n = min(n, c.Captured) // a tape that lost its last ledger knows of fewer than it holds
+		c.Captured -= n
+		c.Filtered.Count(rule, n)
+	}
+	return Ledger{strings.Join(slices.Sorted(maps.Keys(l)), " + "): c}
+}
