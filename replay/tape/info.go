@@ -18,7 +18,7 @@ type Info struct {
 	Bytes     int64         `json:"bytes"`
 	Closed    bool          `json:"closed"`         // false: the writer did not end by itself
 	Frames    int           `json:"frames"`         // data frames
-	Records   int64         `json:"records"`        // exchanges and gaps in them
+	Records   int64         `json:"records"`        // exchanges, messages and gaps in them
 	Unpacked  int64         `json:"unpacked_bytes"` // of the data frames, before compression
 	First     time.Duration `json:"first"`          // offset of the earliest exchange
 	Last      time.Duration `json:"last"`           // offset of the latest one
@@ -119,18 +119,15 @@ func (r *Reader) gaps(e entry, info *Info) error {
 	var d decoder
 	d.reset(payload)
 	for {
-		x, g, err := d.next()
-		if err != nil {
+		record, err := d.next()
+		if err != nil || record == (decoded{}) {
 			return err
 		}
-		if x == nil && g == nil {
-			return nil
-		}
-		if g == nil {
+		if record.gap == nil {
 			continue
 		}
 		if info.GapCount++; info.GapCount <= gapsMax {
-			info.Gaps = append(info.Gaps, *g)
+			info.Gaps = append(info.Gaps, *record.gap)
 		}
 	}
 }

@@ -24,6 +24,9 @@ type ReadOptions struct {
 	Window int
 	// Gap, when set, is called for each gap record in passing.
 	Gap func(replay.Gap)
+	// Message, when set, is called for each message in passing: behind its exchange, in order
+	// of time within its conversation.
+	Message func(*replay.Message)
 }
 
 const defaultWindow = 64 << 20
@@ -168,14 +171,16 @@ func (r *Reader) step() {
 		r.open()
 		return
 	}
-	x, g, err := r.dec.next()
-	switch {
+	record, err := r.dec.next()
+	switch x := record.exchange; {
 	case err != nil:
 		r.dec.reset(nil)
 		r.damaged(err)
 		return
-	case g != nil && r.o.Gap != nil:
-		r.o.Gap(*g)
+	case record.gap != nil && r.o.Gap != nil:
+		r.o.Gap(*record.gap)
+	case record.message != nil && r.o.Message != nil && record.message.At >= r.from:
+		r.o.Message(record.message)
 	case x != nil && x.At >= r.from:
 		heap.Push(&r.held, x)
 		r.heldBytes += weight(x)

@@ -13,6 +13,7 @@ import (
 const (
 	recordExchange = 1
 	recordGap      = 2
+	recordMessage  = 3
 )
 
 // Bits of an exchange record.
@@ -107,6 +108,22 @@ func (e *encoder) gap(b []byte, g replay.Gap) []byte {
 	return appendRecord(b, recordGap, h, nil, nil)
 }
 
+func (e *encoder) message(b []byte, m *replay.Message) []byte {
+	h := binary.AppendVarint(e.head[:0], int64(m.At-e.at))
+	e.at = m.At
+	h = binary.AppendUvarint(h, m.Exchange)
+	h = e.string(h, m.Session)
+	fromServer := uint64(0)
+	if m.FromServer {
+		fromServer = 1
+	}
+	h = binary.AppendUvarint(h, fromServer)
+	h = binary.AppendUvarint(h, uint64(m.Kind))
+	h = size(h, m.Body, m.Size)
+	e.head = h
+	return appendRecord(b, recordMessage, h, m.Body, nil)
+}
+
 func appendRecord(b []byte, kind byte, head, body1, body2 []byte) []byte {
 	var n [binary.MaxVarintLen64]byte
 	k := binary.PutUvarint(n[:], uint64(len(head)))
@@ -161,31 +178,41 @@ func (d *decoder) reset(payload []byte) {
 	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
 }
 
-// next returns the next exchange or the next gap of the frame; both nil at its end.
-func (d *decoder) next() (*replay.Exchange, *replay.Gap, error) {
+// decoded is one record: one of its fields is set, none at the end of the frame.
+type decoded struct {
+	exchange *replay.Exchange
+	gap      *replay.Gap
+	message  *replay.Message
+}
+
+// next returns the next record of the frame.
+func (d *decoder) next() (r decoded, err error) {
 	for len(d.rest) > 0 {
 		n, k := binary.Uvarint(d.rest)
 		if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
-			return nil, nil, fmt.Errorf("%w: bad length", errRecord)
+			return r, fmt.Errorf("%w: bad length", errRecord)
 		}
 		record := d.rest[k : k+int(n)]
 		d.rest = d.rest[k+int(n):]
 		headLen, k := binary.Uvarint(record[1:])
 		if k <= 0 || headLen > uint64(len(record)-1-k) {
-			return nil, nil, fmt.Errorf("%w: bad head length", errRecord)
+			return r, fmt.Errorf("%w: bad head length", errRecord)
 		}
 		head, bodies := record[1+k:1+k+int(headLen)], record[1+k+int(headLen):]
 		f := fields{s: string(head), d: d}
 		switch record[0] {
 		case recordExchange:
-			x, err := f.exchange(bodies)
-			return x, nil, err
+			r.exchange, err = f.exchange(bodies)
+			return r, err
 		case recordGap:
-			g, err := f.gap()
-			return nil, g, err
+			r.gap, err = f.gap()
+			return r, err
+		case recordMessage:
+			r.message, err = f.message(bodies)
+			return r, err
 		}
 	}
-	return nil, nil, nil
+	return r, nil
 }
 
 // fields reads the head of one record. After the first error it yields zeros.
@@ -240,6 +267,17 @@ func (f *fields) gap() (*replay.Gap, error) {
 	}
 	g.Cause = f.string()
 	return g, f.err
+}
+
+func (f *fields) message(bodies []byte) (*replay.Message, error) {
+	f.d.at += time.Duration(f.varint())
+	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
+	m.Kind = replay.MessageKind(f.uvarint())
+	m.Body, m.Size, bodies = f.body(bodies)
+	if f.err == nil && (len(f.s) > 0 || len(bodies) > 0) {
+		f.fail("bytes left over")
+	}
+	return m, f.err
 }
 
 func (f *fields) fail(what string) {

@@ -6,12 +6,13 @@ import "testing"
 func FuzzRecords(f *testing.F) {
 	f.Add([]byte{5, recordExchange, 1, 0, 0, 0})
 	f.Add([]byte{9, recordGap, 7, 2, 4, 1, 0, 1, 'x', 0})
+	f.Add([]byte{11, recordMessage, 8, 2, 0, 0, 0, 1, 1, 1, 0, 'x'})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var d decoder
 		d.reset(b)
 		for {
-			x, g, err := d.next()
-			if err != nil || x == nil && g == nil {
+			r, err := d.next()
+			if err != nil || r == (decoded{}) {
 				return
 			}
 		}

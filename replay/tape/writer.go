@@ -47,6 +47,7 @@ type Writer struct {
 var (
 	_ replay.Recorder   = (*Writer)(nil)
 	_ replay.Bookkeeper = (*Writer)(nil)
+	_ replay.Messenger  = (*Writer)(nil)
 )
 
 // Create starts a new tape. It refuses to overwrite a file. The caller closes the Writer.
@@ -107,6 +108,18 @@ func (w *Writer) Record(x *replay.Exchange) error {
 	defer w.mu.Unlock()
 	w.buf = w.enc.exchange(w.buf, x)
 	w.frame.cover(int64(x.At))
+	return w.recorded()
+}
+
+// Message appends one message of a conversation whose exchange was recorded before. It blocks and fails as Record.
+func (w *Writer) Message(m *replay.Message) error {
+	if len(m.Session) > stringMax || len(m.Session)+len(m.Body) > RecordMax-4096 {
+		return fmt.Errorf("tape %s: message of %d bytes exceeds the limit of %d: lower the body limit of the capture", filepath.Base(w.path), len(m.Body), RecordMax-4096)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = w.enc.message(w.buf, m)
+	w.frame.cover(int64(m.At))
 	return w.recorded()
 }
 
