@@ -55,7 +55,8 @@ func (d *disk) announced(fault string) bool {
 // drip is a load that reports one slice each second.
 type drip struct {
 	length gameday.Duration
-	err    error // returned at the end
+	late   time.Duration // the last request of each second takes so long
+	err    error         // returned at the end
 }
 
 func (d drip) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
@@ -63,7 +64,7 @@ func (d drip) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)
 		select {
 		case <-ctx.Done():
 			return gameday.Traffic{}, nil
-		case <-time.After(time.Until(start.Add(time.Duration(second+1) * time.Second))):
+		case <-time.After(time.Until(start.Add(time.Duration(second+1)*time.Second + d.late))):
 		}
 		sink(gameday.Slice{Second: second, Flow: "browse", Due: 10, Sent: 10, Classes: map[gameday.Class]int64{gameday.ClassOK: 10}})
 	}

@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -203,6 +204,48 @@ func TestNoFaultWithoutSteadyState(t *testing.T) {
 			require.Less(t, end.At, seconds(8), "the run ends at once")
 		})
 	}
+}
+
+func TestTheGateWaitsForTheTrafficOfTheBaseline(t *testing.T) {
+	late := func(by time.Duration) *bench {
+		b := newBench(kill("kill-1", 8, 6))
+		b.config.Plan.Traffic.Timeout = seconds(5)
+		b.config.Load = drip{length: b.config.Plan.Phases.Total(), late: by}
+		b.config.Steady = func(_ context.Context, soFar gameday.Run) (gameday.Outcome, string) {
+			if n := len(soFar.Traffic.Slices); n < 7 {
+				return gameday.Unknown, fmt.Sprintf("only %d seconds of traffic", n)
+			}
+			return gameday.Pass, "well"
+		}
+		return b
+	}
+	in(t, "that is still under way on a starved machine", func(t *testing.T) {
+		b := late(4 * time.Second)
+		report, err := b.run(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultPass, report.Result, report.Reasons)
+		require.Contains(t, only(report.Run.Events, gameday.EventNote)[0].Text, "the gate waited 4s for it")
+		require.InDelta(t, 11, only(report.Run.Events, gameday.EventInjecting)[0].At.Seconds(), 0.2, "the fault that was due meanwhile comes at once")
+		require.InDelta(t, 27, only(report.Run.Events, gameday.EventPhase)[3].At.Seconds(), 0.2, "no later phase is shifted")
+	})
+	in(t, "but not longer than a request may take", func(t *testing.T) {
+		b := late(20 * time.Second)
+		report, err := b.run(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultInconclusive, report.Result)
+		require.Contains(t, report.Reasons[0], "only 0 seconds of traffic")
+		require.InDelta(t, 7+8, only(report.Run.Events, gameday.EventSteady)[0].At.Seconds(), 0.2)
+	})
+	in(t, "and not when the run is stopped", func(t *testing.T) {
+		b := late(20 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		report, err := b.run(t, ctx)
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultAborted, report.Result)
+		require.Empty(t, only(report.Run.Events, gameday.EventInjecting))
+		require.InDelta(t, 9, only(report.Run.Events, gameday.EventEnd)[0].At.Seconds(), 0.2)
+	})
 }
 
 func TestNothingIsTouchedBeforeItIsOnDisk(t *testing.T) {
