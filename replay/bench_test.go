@@ -174,10 +174,10 @@ func BenchmarkRequest(b *testing.B) {
 	e := newEditor(Config{}, newRoutes([]gameday.Flow{{Name: "browse", Path: "/products/*"}}), "shop", "")
 	x := get("s", 0, "/products/17?ref=home")
 	x.Header = Header{{"User-Agent", "Mozilla/5.0"}, {"Accept", "*/*"}, {"Cookie", "sid=gd~0123456789abcdef"}, {"Authorization", "Bearer gd~fedcba9876543210"}}
-	l := &lesson{}
+	l, stamp := &lesson{}, testStamp(b, "run")
 	b.ReportAllocs()
 	for b.Loop() {
 		r := e.request(x, l)
-		r.write(make([]byte, 0, 512), "run", trace{1, 2}, identity{}, nil)
+		r.write(make([]byte, 0, 512), stamp, tag{trace: trace{1, 2}}, identity{}, nil)
 	}
 }

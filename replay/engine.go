@@ -27,7 +27,7 @@ const affinity = 5 * time.Second
 // and sees each to its end. Nothing in it slows the schedule down: what cannot be sent waits here, with its
 // latency running, until its timeout makes it unsent.
 type engine struct {
-	run      string
+	stamp    *stamp
 	timeout  time.Duration
 	busy     string // policy: wait, spill or drop
 	retries  int
@@ -128,7 +128,7 @@ func (e *engine) connect() *conn {
 
 // give makes s the request in flight on c. Called with the lock.
 func (e *engine) give(c *conn, s *shot) {
-	s.render(e.run)
+	s.render(e.stamp)
 	c.current, c.deadline = s, s.due+e.timeout
 	c.uses++
 	s.sess.conn = c
@@ -265,7 +265,7 @@ func (e *engine) late(s *shot, cause string) bool {
 // never got an order number asks for no order: sending the recorded one would blame the system for an answer
 // that nobody asked for. Every earlier answer of the session is in. Called with the lock.
 func (e *engine) barren(s *shot) bool {
-	if !s.render(e.run) {
+	if !s.render(e.stamp) {
 		return false
 	}
 	if !s.sess.refused { // else the failure that it follows from is on the record already

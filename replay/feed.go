@@ -35,7 +35,7 @@ type feed struct {
 	plan   plan
 	editor *editor
 	seed   uint64
-	run    string
+	stamp  *stamp
 	keys   uint64 // seed of idempotency keys: another one in every run
 	open   func() (Source, error)
 	now    func() time.Duration
@@ -249,7 +249,7 @@ func (f *feed) shot(p pending) *shot {
 	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
 	s := &shot{due: p.due, seq: f.seq, req: p.req, sess: v.sess, trace: trace{number, mix(number)}}
 	if p.req.skip == "" && !p.req.head.needsLive() && !p.req.body.needsLive() {
-		s.render(f.run)
+		s.render(f.stamp)
 	}
 	return s
 }

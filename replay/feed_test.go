@@ -32,7 +32,7 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 		var fed time.Duration
 		f := &feed{
 			plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), length, c.Traffic.Loop},
-			editor: newEditor(c, flows, "h", ""), seed: c.Seed, run: c.Run, open: c.Open, surges: s,
+			editor: newEditor(c, flows, "h", ""), seed: c.Seed, stamp: testStamp(t, c.Run), open: c.Open, surges: s,
 			now: func() time.Duration { return time.Since(start) },
 			out: func(batch []*shot) {
 				mu.Lock()

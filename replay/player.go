@@ -34,6 +34,7 @@ type Config struct {
 	Flows   []gameday.Flow
 	Phases  gameday.Phases // of the run; without any it lasts until the end of the tape
 	Seed    uint64
+	Key     []byte // signs the mark of every request, at least 16 bytes; without one it is random, and no receiver can know it
 
 	// Open opens the tape from its start; again for each pass of a loop. A Source that can seek
 	// (Seek(time.Duration) error) or close (io.Closer) is asked to.
@@ -57,6 +58,7 @@ type Player struct {
 	base   *url.URL
 	addrs  []string
 	routes routes
+	stamp  *stamp
 
 	surges surges
 	rates  *rates
@@ -82,11 +84,15 @@ func New(c Config) (*Player, error) {
 	if err := errors.Join(c.validate(), p.resolve()); err != nil {
 		return nil, err
 	}
+	var err error
+	if p.stamp, err = newStamp(c.Run, c.Key, p.base.Host, c.Traffic); err != nil {
+		return nil, err
+	}
 	maxLate := c.Traffic.MaxLate.Std()
 	p.rates, p.series, p.lag = newRates(p.routes.flows), newSeries(p.routes.flows), newLag(maxLate)
 	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
 	p.engine = &engine{
-		run: c.Run, timeout: c.Traffic.Timeout.Std(), busy: c.Traffic.Busy, retries: c.Traffic.Retries, maxConns: c.MaxConns,
+		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), busy: c.Traffic.Busy, retries: c.Traffic.Retries, maxConns: c.MaxConns,
 		now: p.now, ledger: p.ledger, again: p.pressAgain, observe: p.observe, ack: p.acknowledge, dial: p.dial,
 	}
 	if p.base.Scheme == "https" {
@@ -94,7 +100,7 @@ func New(c Config) (*Player, error) {
 	}
 	p.feed = &feed{
 		plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), c.Phases.Total().Std(), c.Traffic.Loop},
-		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, run: c.Run, open: c.Open, now: p.now, surges: &p.surges,
+		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges,
 		out: p.post, fed: func(until time.Duration) { p.fed.Store(int64(until)) },
 	}
 	return p, nil
@@ -198,7 +204,7 @@ func (p *Player) now() time.Duration { return time.Since(p.start) }
 // Run plays. See gameday.Load. sink may be nil; the slices are in what is returned, too. A tape that cannot be read, or results that cannot be written, end it with an
 // error beside what was done until then.
 func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
-	p.start = start
+	p.start, p.stamp.start = start, start
 	p.feed.keys = hash(p.config.Seed, p.config.Run, start.String())
 	p.config.Results.begin(start, p.config.Targets[0], p.config.Run)
 	cpu := ownCPU()

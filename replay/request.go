@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	gameday "github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/mark"
 )
 
 // A request is a recorded request made ready to be sent by any copy of its session.
@@ -37,6 +38,7 @@ const (
 	skipTruncated = "body not on the tape"
 	skipMalformed = "malformed request"
 	skipUpgrade   = "protocol upgrade"
+	skipReplayed  = "recorded from a replay"
 	skipStopped   = "run stopped"
 )
 
@@ -110,6 +112,8 @@ func (e *editor) reason(x *Exchange) string {
 		return skipMalformed
 	case x.Method == "CONNECT" || x.Header.Has("Upgrade") && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c"):
 		return skipUpgrade
+	case x.Header.Has(mark.Colour) || x.Header.Has(mark.Header):
+		return skipReplayed // or a capture beside a replay would feed the next one
 	case !safe(x.Method) && !slices.Contains(e.unsafe, x.Method):
 		return skipUnsafe
 	case x.Truncated():
@@ -194,7 +198,7 @@ var hop = map[string]bool{
 	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
 	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
 	"http2-settings": true, "host": true, "content-length": true, "expect": true,
-	"traceparent": true, "tracestate": true, "x-gameday-replay": true,
+	"traceparent": true, "tracestate": true, "x-gameday-replay": true, "x-gameday-mark": true,
 }
 
 // headers returns the headers that are set anew for x, by name in lower case. Of two rules for one header
@@ -266,8 +270,8 @@ func (t trace) id() string {
 	return hex.EncodeToString(b[:])
 }
 
-// write appends the request as who sends it, and returns how many live values were missing.
-func (r *request) write(to []byte, run string, t trace, who identity, values map[string]string) (_ []byte, missing int) {
+// write appends the request as who sends it, stamped, and returns how many live values were missing.
+func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[string]string) (_ []byte, missing int) {
 	to, missing = r.head.append(to, who, values)
 	if r.hasBody {
 		var length, n int
@@ -282,38 +286,23 @@ func (r *request) write(to []byte, run string, t trace, who identity, values map
 			missing += n
 		}
 		to = append(strconv.AppendInt(append(to, "Content-Length: "...), int64(length), 10), "\r\n"...)
-		to = r.mark(to, run, t)
+		to = st.append(to, t, r.method)
 		if body == nil {
 			to, _ = r.body.append(to, who, nil)
 			return to, missing
 		}
 		return append(to, body...), missing
 	}
-	return r.mark(to, run, t), missing
+	return st.append(to, t, r.method), missing
 }
 
 // size returns about how long the request will be.
 func (r *request) size() int {
-	n := 256
+	n := 512
 	for _, t := range []text{r.head, r.body} {
 		for _, p := range t {
 			n += len(p.value)
 		}
 	}
 	return n
-}
-
-// mark appends what says that this is a replay, and ends the header.
-func (r *request) mark(to []byte, run string, t trace) []byte {
-	to = append(to, "X-Gameday-Replay: "...)
-	to = append(to, run...)
-	to = append(to, "\r\ntraceparent: 00-"...)
-	var id [24]byte
-	binary.BigEndian.PutUint64(id[:8], t[0])
-	binary.BigEndian.PutUint64(id[8:16], t[1]|1)
-	binary.BigEndian.PutUint64(id[16:], mix(t[1])|1)
-	to = hex.AppendEncode(to, id[:16])
-	to = append(to, '-')
-	to = hex.AppendEncode(to, id[16:])
-	return append(to, "-01\r\n\r\n"...)
 }

@@ -8,11 +8,19 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	gameday "github.com/gameday-dev/gameday"
 )
+
+func testStamp(t testing.TB, run string) *stamp {
+	st, err := newStamp(run, []byte("0123456789abcdef"), "staging:8080", gameday.TrafficPlan{})
+	require.NoError(t, err)
+	st.start = time.UnixMilli(1_760_000_000_000)
+	return st
+}
 
 func byTime(xs []*Exchange) {
 	slices.SortStableFunc(xs, func(a, b *Exchange) int { return int(a.At - b.At) })
@@ -59,7 +67,7 @@ func TestARequestIsWrittenAnew(t *testing.T) {
 	x.Size = int64(len(x.Body))
 	r := e.request(x, &lesson{})
 	require.Empty(t, r.skip)
-	raw, missing := r.write(nil, "run-7", trace{1, 2}, identity{suffix: "-c2"}, nil)
+	raw, missing := r.write(nil, testStamp(t, "run-7"), tag{seq: 1, trace: trace{1, 2}}, identity{suffix: "-c2"}, nil)
 	require.Zero(t, missing)
 	got, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	require.NoError(t, err)
@@ -69,10 +77,12 @@ func TestARequestIsWrittenAnew(t *testing.T) {
 	require.EqualValues(t, len(body), got.ContentLength)
 	require.Equal(t, "/base/login?next=%2Fcart", got.RequestURI)
 	require.Equal(t, "staging:8080", got.Host)
+	require.Regexp(t, `^1\.1\.[0-9a-f]+\.ea60\.\.[\w-]{22}$`, got.Header.Get("X-Gameday-Mark"))
 	got.Header.Del("Traceparent")
+	got.Header.Del("X-Gameday-Mark")
 	require.Equal(t, http.Header{
 		"Accept": {"*/*"}, "Cookie": {"theme=dark; sid=abc-c2"}, "X-Tenant": {`of al"ice-c2`}, "X-Gameday-Replay": {"run-7"},
-		"Content-Length": {"67"},
+		"Tracestate": {"gameday=run-7"}, "Baggage": {"gameday.run=run-7"}, "Content-Length": {"67"},
 	}, got.Header)
 }
 
@@ -92,6 +102,7 @@ func TestWhatIsNotSent(t *testing.T) {
 		{"a header with a line break", Exchange{Method: "GET", Target: "/", Header: Header{{"A", "b\r\nC: d"}}}, skipMalformed},
 		{"a target with a space", Exchange{Method: "GET", Target: "/a b"}, skipMalformed},
 		{"a target that is no path", Exchange{Method: "GET", Target: "http://evil/"}, skipMalformed},
+		{"what was recorded while a replay ran", Exchange{Method: "GET", Target: "/", Header: Header{{"x-gameday-replay", "r"}}}, skipReplayed},
 		{"no method", Exchange{Target: "/"}, skipMalformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, e.request(&tt.x, &lesson{}).skip) })
@@ -127,6 +138,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/a/b?c=d", "Cookie", "sid=x; a=b", "", "live")
 	f.Add("POST", "/login", "Authorization", "Bearer tok-1", `{"user":"tok-1","n":[1,"x"]}`, "a\r\nX: y")
 	f.Add("POST", "/x", "Content-Type", "application/x-www-form-urlencoded", "a=tok-1&b", "%%%")
+	stamp := testStamp(f, "run")
 	f.Fuzz(func(t *testing.T, method, target, name, value, body, now string) {
 		e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{method}, Identity: []string{"$.user"}}}, newRoutes(nil), "h", "")
 		x := &Exchange{
@@ -137,7 +149,7 @@ func FuzzRequest(f *testing.F) {
 		if r.skip != "" {
 			return
 		}
-		raw, _ := r.write(nil, "run", trace{1, 2}, identity{suffix: "-c2"}, map[string]string{"tok-1": now})
+		raw, _ := r.write(nil, stamp, tag{trace: trace{1, 2}}, identity{suffix: "-c2"}, map[string]string{"tok-1": now})
 		in := bufio.NewReader(bytes.NewReader(raw))
 		got, err := http.ReadRequest(in)
 		if err != nil {
@@ -150,7 +162,7 @@ func FuzzRequest(f *testing.F) {
 		if _, err := in.ReadByte(); err != io.EOF {
 			t.Errorf("%q goes on behind its end", raw)
 		}
-		if got.Method != method || len(got.Header) > 4 || got.Header.Get("X-Gameday-Replay") != "run" {
+		if got.Method != method || len(got.Header) > 7 || got.Header.Get("X-Gameday-Replay") != "run" {
 			t.Errorf("%q became %s %v", raw, got.Method, got.Header)
 		}
 		if json.Valid([]byte(body)) && len(body) > 0 && !json.Valid(sent) {
@@ -163,9 +175,9 @@ func TestMakingARequestReadyIsCheap(t *testing.T) {
 	e := newEditor(Config{}, newRoutes([]gameday.Flow{{Name: "browse", Path: "/products/*"}}), "shop", "")
 	x := get("s", 0, "/products/17?ref=home")
 	x.Header = Header{{"User-Agent", "Mozilla/5.0"}, {"Accept", "*/*"}, {"Cookie", "sid=gd~0123456789abcdef"}, {"Authorization", "Bearer gd~fedcba9876543210"}}
-	l := &lesson{}
+	l, stamp := &lesson{}, testStamp(t, "run")
 	allocs := testing.AllocsPerRun(100, func() {
-		e.request(x, l).write(make([]byte, 0, 512), "run", trace{1, 2}, identity{}, nil)
+		e.request(x, l).write(make([]byte, 0, 512), stamp, tag{trace: trace{1, 2}}, identity{}, nil)
 	})
 	require.LessOrEqual(t, allocs, 24.0)
 }

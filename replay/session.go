@@ -50,11 +50,11 @@ func (s *shot) refuse() {
 }
 
 // render makes the bytes, if that is still to be done, and reports whether live values were missing.
-func (s *shot) render(run string) (unresolved bool) {
+func (s *shot) render(st *stamp) (unresolved bool) {
 	if s.raw != nil {
 		return false
 	}
-	raw, missing := s.req.write(make([]byte, 0, s.req.size()), run, s.trace, s.sess.who, s.sess.bound.live)
+	raw, missing := s.req.write(make([]byte, 0, s.req.size()), st, tag{s.seq, s.due, s.trace}, s.sess.who, s.sess.bound.live)
 	s.raw = raw
 	return missing > 0
 }

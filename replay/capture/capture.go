@@ -29,6 +29,9 @@ type Options struct {
 	Redact func(*replay.Exchange)
 	// Filter, when set, chooses what is captured; the rest counts as filtered.
 	Filter func(*http.Request) bool
+	// Replays captures replayed requests too. They are left out otherwise, whoever sends them: a capture that ran
+	// beside a replay would feed the next one.
+	Replays bool
 	// Sessions says how to tell who asks.
 	Sessions Sessions
 	// BodyMax is how many bytes of a body are kept; the rest is passed on, and the exchange
@@ -64,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// RuleReplayed is the rule, in Counts.Filtered, of requests that say that they are replayed.
+const RuleReplayed = "replayed"
 
 // ruleFilter is the rule, in Counts.Filtered, of what Options.Filter left out.
 const ruleFilter = "filter"

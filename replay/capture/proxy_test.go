@@ -310,6 +310,18 @@ func TestLimitsAndFilter(t *testing.T) {
 	require.Equal(t, replay.Counts{Captured: 1, Filtered: replay.Tally{"filter": 1}, Truncated: 1}, p.Counts())
 }
 
+func TestReplayedRequestsAreNotRecordedAgain(t *testing.T) {
+	const talked = "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\nX-Gameday-Replay: r\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\nBaggage: gameday.run=r\r\n\r\n"
+	for recorded, replays := range map[int]bool{1: false, 3: true} {
+		var m memory
+		addr, p, stop := tapped(t, serve(t, &seen{}), &m, capture.Options{Replays: replays})
+		require.Len(t, talk(t, addr, talked, "GET", "GET", "GET"), 3, "the traffic is whole")
+		require.NoError(t, stop())
+		require.Len(t, m.xs, recorded)
+		require.EqualValues(t, 3-recorded, p.Counts().Filtered[capture.RuleReplayed])
+	}
+}
+
 func TestRecorderErrorsAreCountedAndReturned(t *testing.T) {
 	var service seen
 	m := memory{err: errors.New("disk full")}

@@ -73,10 +73,10 @@ func (q *queue) put(x *replay.Exchange) {
 	}
 }
 
-func (q *queue) filtered() {
+func (q *queue) filtered(rule string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.counts.Filtered.Count(ruleFilter, 1)
+	q.counts.Filtered.Count(rule, 1)
 }
 
 // ledger returns a copy of the counts.

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gameday-dev/gameday/internal/mark"
 	"github.com/gameday-dev/gameday/replay"
 )
 
@@ -55,8 +56,8 @@ func (t *Tap) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 // Wrap returns a handler that does what next does, and records it.
 func (t *Tap) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if t.o.Filter != nil && !t.o.Filter(r) {
-			t.queue.filtered()
+		if rule := t.leftOut(r); rule != "" {
+			t.queue.filtered(rule)
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -65,6 +66,17 @@ func (t *Tap) Wrap(next http.Handler) http.Handler {
 		next.ServeHTTP(v, v.request)
 		v.complete = true
 	})
+}
+
+// leftOut returns the rule by which a request is not captured; "" when it is.
+func (t *Tap) leftOut(r *http.Request) string {
+	switch {
+	case !t.o.Replays && mark.Coloured(r.Header):
+		return RuleReplayed
+	case t.o.Filter != nil && !t.o.Filter(r):
+		return ruleFilter
+	}
+	return ""
 }
 
 // visit is one exchange under way. The transport may still read the request body on a
