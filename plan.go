@@ -91,11 +91,25 @@ type TrafficPlan struct {
 	RetryGap Duration `json:"retry_gap,omitzero"` // between two presses
 	Busy     string   `json:"busy"`               // what a request does when its session is still waiting: wait, spill or drop
 	MaxLate  Duration `json:"max_late"`           // p99 send lateness beyond which the run is inconclusive
-	Unsafe   []string `json:"unsafe,omitempty"`   // methods with effects that may be sent: POST, PUT ...
+
+	// Shares of what is due of one flow in one phase, from 0 to 1; 0 stands for the default. Beyond them the run is
+	// inconclusive: success rates speak only of what was sent.
+	MaxSkipped float64 `json:"max_skipped"` // skipped because an earlier answer of its session failed
+	MaxDropped float64 `json:"max_dropped"` // dropped because its session was busy
+
+	Unsafe []string `json:"unsafe,omitempty"` // methods with effects that may be sent: POST, PUT ...
 
 	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own
 	Rewrite  []Rewrite `json:"rewrite,omitempty"`  // fields that are set anew, such as staging passwords in place of redacted ones
 }
+
+// The defaults of the bounds on skipping: the failure that a skip follows from is on record itself, so that a quarter
+// may be missing; dropping is what a plan asks for with busy: drop, so it is bounded where what is left would be
+// another load.
+const (
+	DefaultMaxSkipped = 0.25
+	DefaultMaxDropped = 0.75
+)
 
 // Rewrite sets one field of the requests that match. Exactly one of JSON and Header is set.
 type Rewrite struct {

@@ -20,18 +20,26 @@ const (
 // Classes lists the classes in the order of reports.
 var Classes = [...]Class{ClassOK, ClassDegraded, ClassRejected, ClassError, ClassTimeout}
 
+// Why a request was skipped, where the system under test had a hand in it. All other reasons lie in the recording or
+// in the plan, and are the same however the system does.
+const (
+	SkipNoValue = "no live value" // it needs a value of an earlier answer of its session, which failed
+	SkipBusy    = "busy session"  // its session was still waiting, and the plan says drop
+)
+
 // Slice is what happened to the requests of one flow that were due in one second of the run.
 type Slice struct {
-	Second  int             `json:"second"` // since the start of the run
-	Flow    string          `json:"flow"`   // "other" for what no flow matches
-	Due     int64           `json:"due"`
-	Sent    int64           `json:"sent"`
-	Skipped int64           `json:"skipped,omitempty"` // by policy: unsafe method, busy session
-	Unsent  int64           `json:"unsent,omitempty"`  // due, but never sent
-	Late    int64           `json:"late,omitempty"`    // sent later than the plan's bound
-	Classes map[Class]int64 `json:"classes"`
-	Codes   map[int]int64   `json:"codes,omitempty"`
-	BytesIn int64           `json:"bytes_in,omitempty"`
+	Second  int              `json:"second"` // since the start of the run
+	Flow    string           `json:"flow"`   // "other" for what no flow matches
+	Due     int64            `json:"due"`
+	Sent    int64            `json:"sent"`
+	Skipped int64            `json:"skipped,omitempty"` // not sent on purpose
+	Skips   map[string]int64 `json:"skips,omitempty"`   // the same by cause: SkipNoValue, SkipBusy, "unsafe method" ...
+	Unsent  int64            `json:"unsent,omitempty"`  // due, but never sent
+	Late    int64            `json:"late,omitempty"`    // sent later than the plan's bound
+	Classes map[Class]int64  `json:"classes"`
+	Codes   map[int]int64    `json:"codes,omitempty"`
+	BytesIn int64            `json:"bytes_in,omitempty"`
 
 	// HdrHistogram V2 compressed encodings, microseconds. Latency counts from the due time, Service from
 	// the first byte sent, Lateness from the due time to the first byte sent.

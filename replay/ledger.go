@@ -183,6 +183,10 @@ func (f *fold) count(s *gameday.Slice, r *record) {
 	switch r.fate {
 	case skipped:
 		s.Skipped++
+		if s.Skips == nil {
+			s.Skips = make(map[string]int64)
+		}
+		s.Skips[r.cause]++
 		f.fidelity.Skipped[r.cause]++
 		return
 	case unsent:

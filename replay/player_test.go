@@ -219,7 +219,12 @@ func TestABusySessionIsHandledByPolicy(t *testing.T) {
 			traffic, slices := play(t, Config{Open: opener(xs...), Targets: []string{url}, Traffic: gameday.TrafficPlan{Busy: tt.policy}})
 			total, latency, _ := sum(slices, "")
 			require.Equal(t, tt.sent, total.Sent)
-			require.Equal(t, 2-tt.sent, traffic.Fidelity.Skipped["busy session"])
+			require.Equal(t, 2-tt.sent, traffic.Fidelity.Skipped[gameday.SkipBusy])
+			skipped := int64(0)
+			for _, s := range slices {
+				skipped += s.Skips[gameday.SkipBusy]
+			}
+			require.Equal(t, 2-tt.sent, skipped, "per flow and second, too")
 			require.InDelta(t, tt.slowest.Seconds(), latency.Max().Seconds(), 0.15)
 		})
 	}

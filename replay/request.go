@@ -33,8 +33,8 @@ func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" }
 // The reasons for not sending a request.
 const (
 	skipUnsafe    = "unsafe method"
-	skipBusy      = "busy session"
-	skipBarren    = "no live value"
+	skipBusy      = gameday.SkipBusy
+	skipBarren    = gameday.SkipNoValue
 	skipTruncated = "body not on the tape"
 	skipMalformed = "malformed request"
 	skipUpgrade   = "protocol upgrade"

@@ -117,18 +117,20 @@ func (s *Scenario) during(o gameday.Objective, given PhaseList) []gameday.Phase 
 func (s *Scenario) traffic() gameday.TrafficPlan {
 	r := s.Spec.Traffic.Replay
 	plan := gameday.TrafficPlan{
-		Tape:     s.resolvePath(r.Capture),
-		To:       r.To,
-		Speed:    r.Speed,
-		Amplify:  r.Amplify,
-		Loop:     r.Loop,
-		Start:    r.Start,
-		Timeout:  r.Timeout,
-		Retries:  r.Habit.Retries,
-		Busy:     r.Busy,
-		MaxLate:  r.MaxLateness,
-		Unsafe:   slices.Clone(r.Unsafe),
-		Identity: slices.Clone(r.Identity),
+		Tape:       s.resolvePath(r.Capture),
+		To:         r.To,
+		Speed:      r.Speed,
+		Amplify:    r.Amplify,
+		Loop:       r.Loop,
+		Start:      r.Start,
+		Timeout:    r.Timeout,
+		Retries:    r.Habit.Retries,
+		Busy:       r.Busy,
+		MaxLate:    r.MaxLateness,
+		MaxSkipped: r.MaxSkipped,
+		MaxDropped: r.MaxDropped,
+		Unsafe:     slices.Clone(r.Unsafe),
+		Identity:   slices.Clone(r.Identity),
 	}
 	if r.Habit.Retries > 0 {
 		plan.RetryGap = r.Habit.Gap

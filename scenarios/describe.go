@@ -90,6 +90,10 @@ func trafficText(t gameday.TrafficPlan) string {
 	if t.Retries > 0 {
 		parts = append(parts, fmt.Sprintf("users press again up to %d times", t.Retries))
 	}
+	if t.Busy == "drop" {
+		parts = append(parts, fmt.Sprintf("busy sessions drop up to %g%%", 100*t.MaxDropped))
+	}
+	parts = append(parts, fmt.Sprintf("at most %g%% without a live value", 100*t.MaxSkipped))
 	methods := "only requests without effects"
 	if len(t.Unsafe) > 0 {
 		methods = "sends " + strings.Join(t.Unsafe, ", ") + " too"

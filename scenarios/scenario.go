@@ -173,6 +173,11 @@ type Replay struct {
 	Rewrite []Rewrite `json:"rewrite"`
 	// Lateness of sending (99th percentile) beyond which the run is inconclusive.
 	MaxLateness gameday.Duration `json:"maxLateness" jsonschema:"default=100ms"`
+	// Share of a flow's requests in a phase that may be skipped because an earlier answer of their session failed. Beyond it
+	// the run is inconclusive: success rates speak only of what was sent.
+	MaxSkipped float64 `json:"maxSkipped" jsonschema:"default=0.25,minimum=0.001,maximum=1"`
+	// The same for requests that are dropped because their session is busy.
+	MaxDropped float64 `json:"maxDropped" jsonschema:"default=0.75,minimum=0.001,maximum=1"`
 }
 
 // Habit is what users do when they see a failure.

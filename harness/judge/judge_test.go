@@ -139,6 +139,60 @@ func TestOneThingIsWrong(t *testing.T) {
 			gameday.ResultInconclusive, "traffic flowed", "only",
 		},
 		{
+			"a flow of which a third was skipped for want of live values shows nothing",
+			func(_ *testing.T, w *world) { w.skip("checkout", gameday.SkipNoValue, 25, inFault) },
+			gameday.ResultInconclusive, "traffic flowed",
+			"500 of 1500 requests of flow checkout in the fault phase were skipped because an earlier answer of their session failed, and maxSkipped allows 25%",
+		},
+		{
+			"an objective does not profit from what was skipped",
+			func(_ *testing.T, w *world) { w.skip("checkout", gameday.SkipNoValue, 25, inFault) },
+			gameday.ResultInconclusive, "checkout error_rate <= 1%", "maxSkipped allows 25%",
+		},
+		{
+			"a few requests without a live value take nothing away",
+			func(_ *testing.T, w *world) { w.skip("checkout", gameday.SkipNoValue, 5, inFault) },
+			gameday.ResultPass, "traffic flowed", "",
+		},
+		{
+			"skips before the time that an objective speaks of are none of its business",
+			func(_ *testing.T, w *world) {
+				for i := range w.run.Plan.Flows[0].Objectives {
+					w.run.Plan.Flows[0].Objectives[i].After = 5 * second
+				}
+				w.skip("checkout", gameday.SkipNoValue, 50, func(s int) bool { return s >= faultFrom && s < faultFrom+5 })
+			},
+			gameday.ResultPass, "traffic flowed", "",
+		},
+		{
+			"what busy sessions drop is what the plan asked for",
+			func(_ *testing.T, w *world) { w.skip("checkout", gameday.SkipBusy, 50, inFault) },
+			gameday.ResultPass, "traffic flowed", "",
+		},
+		{
+			"but not without end",
+			func(_ *testing.T, w *world) { w.skip("checkout", gameday.SkipBusy, 200, inFault) },
+			gameday.ResultInconclusive, "traffic flowed", "were dropped because their session was busy, and maxDropped allows 75%",
+		},
+		{
+			"the plan may allow more",
+			func(_ *testing.T, w *world) {
+				w.run.Plan.Traffic.MaxSkipped = 0.5
+				w.skip("checkout", gameday.SkipNoValue, 25, inFault)
+			},
+			gameday.ResultPass, "traffic flowed", "",
+		},
+		{
+			"without any promise every flow is looked at",
+			func(_ *testing.T, w *world) {
+				for i := range w.run.Plan.Flows {
+					w.run.Plan.Flows[i].Objectives = nil
+				}
+				w.skip("search", gameday.SkipNoValue, 25, inFault)
+			},
+			gameday.ResultInconclusive, "traffic flowed", "flow search in the fault phase",
+		},
+		{
 			"no traffic at all shows nothing",
 			func(_ *testing.T, w *world) { w.run.Traffic = gameday.Traffic{} },
 			gameday.ResultInconclusive, "traffic flowed", "nothing was due",

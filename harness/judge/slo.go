@@ -46,7 +46,7 @@ func (a Objective) Judge(_ context.Context, r gameday.Run) (gameday.Finding, err
 		return f, err
 	}
 	var judged, all []phaseValue
-	for _, phase := range []gameday.Phase{gameday.Baseline, gameday.During, gameday.Recovery} {
+	for _, phase := range judgedPhases {
 		v, err := a.in(r, facts, phase)
 		if err != nil {
 			return f, err
@@ -98,18 +98,27 @@ func (a Objective) promised(phase gameday.Phase) bool {
 // in measures and judges the objective in one phase.
 func (a Objective) in(r gameday.Run, f facts, phase gameday.Phase) (phaseValue, error) {
 	v := phaseValue{phase: phase}
-	v.from, v.to = f.window(r.Plan.Phases, phase)
-	switch phase {
-	case gameday.During:
-		v.from += a.Objective.After
-	case gameday.Recovery:
-		from, err := settled(r, f, a.Flow)
-		if err != nil {
-			return v, err
-		}
-		v.from = max(v.from, from)
+	var err error
+	if v.from, v.to, err = a.window(r, f, phase); err != nil {
+		return v, err
 	}
 	return v, a.measure(r, &v)
+}
+
+// window is the part of a phase in which the objective is judged.
+func (a Objective) window(r gameday.Run, f facts, phase gameday.Phase) (from, to gameday.Duration, err error) {
+	from, to = f.window(r.Plan.Phases, phase)
+	switch phase {
+	case gameday.During:
+		from += a.Objective.After
+	case gameday.Recovery:
+		well, err := settled(r, f, a.Flow)
+		if err != nil {
+			return from, to, err
+		}
+		from = max(from, well)
+	}
+	return from, to, nil
 }
 
 func (a Objective) measure(r gameday.Run, v *phaseValue) error {
@@ -127,6 +136,9 @@ func (a Objective) measure(r gameday.Run, v *phaseValue) error {
 			plural(int(t.requests), "request"), v.phase, o.Metric, minimumOf(o.Metric))
 	case compare(v.value, o.Op, o.Limit):
 		v.outcome = gameday.Pass
+		if v.why = skippedIn(r, a.Flow.Name, v.phase, v.from, v.to).problem(r.Plan.Traffic); v.why != "" {
+			v.outcome = gameday.Unknown
+		}
 	case v.phase == gameday.Baseline && len(r.Plan.Steps) > 0:
 		v.why = "missed before any fault"
 	default:

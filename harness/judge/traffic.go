@@ -15,8 +15,9 @@ var (
 )
 
 // TrafficFlowed is the guard that load was there from the baseline to the end: of what was due in each
-// phase and not skipped by policy, at least 95 % was sent; nothing sent is without an outcome; and no
-// stretch is longer than 5 s, or than three times the longest of the baseline, in which nothing was sent.
+// phase and not skipped by policy, at least 95 % was sent; nothing sent is without an outcome; no stretch is
+// longer than 5 s, or than three times the longest of the baseline, in which nothing was sent; and where a flow
+// has a promise to keep, no more of it was skipped than the plan allows.
 type TrafficFlowed struct{}
 
 // The limits of TrafficFlowed.
@@ -37,7 +38,7 @@ func (TrafficFlowed) Judge(_ context.Context, r gameday.Run) (gameday.Finding, e
 	f.Evidence = evidence([]gameday.Series{sentSeries(sent, f.From, f.To)})
 	var problems []string
 	var total flowed
-	for _, phase := range []gameday.Phase{gameday.Baseline, gameday.During, gameday.Recovery} {
+	for _, phase := range judgedPhases {
 		from, to := r.Plan.Phases.Window(phase)
 		if to == from {
 			continue
@@ -56,12 +57,22 @@ func (TrafficFlowed) Judge(_ context.Context, r gameday.Run) (gameday.Finding, e
 	}
 	f.Observed = fmt.Sprintf("%d of %d sent", total.sent, total.due-total.skipped)
 	if len(problems) > 0 {
-		f.Why = strings.Join(problems, "; ") + "; a longer tape, traffic.replay.loop or fewer requests per second may help"
+		problems = append(problems, "a longer tape, traffic.replay.loop or fewer requests per second may help")
+	}
+	skips, err := skipProblems(r)
+	if err != nil {
+		return f, err
+	}
+	if problems = append(problems, skips...); len(problems) > 0 {
+		f.Why = strings.Join(problems, "; ")
 		return f, nil
 	}
 	f.Outcome = gameday.Pass
 	return f, nil
 }
+
+// judgedPhases are those after the warm-up.
+var judgedPhases = [...]gameday.Phase{gameday.Baseline, gameday.During, gameday.Recovery}
 
 // flowed adds up what became of requests.
 type flowed struct{ due, sent, skipped, answered int64 }

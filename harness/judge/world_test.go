@@ -142,6 +142,16 @@ func (w *world) traffic(t testing.TB, flow string, each func(second int) hit) {
 	w.run.Traffic.Slices = kept
 }
 
+// skip adds requests of the flow that were due and skipped, so many in each of the seconds.
+func (w *world) skip(flow, cause string, n int64, when func(second int) bool) {
+	for i := range w.run.Traffic.Slices {
+		s := &w.run.Traffic.Slices[i]
+		if s.Flow == flow && when(s.Second) {
+			s.Due, s.Skipped, s.Skips = s.Due+n, s.Skipped+n, map[string]int64{cause: n}
+		}
+	}
+}
+
 func (h hit) encode(t testing.TB) []byte {
 	t.Helper()
 	latency := hist.New()
