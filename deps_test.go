@@ -47,6 +47,8 @@ var imports = map[string][]string{
 	"internal/mark":                 {},
 	"internal/chart":                {},
 	"internal/linkproxy":            {},
+	"internal/tcpstream":            {},
+	"internal/tcpstream/tcptest":    {},
 }
 
 // onlyImporters names, for heavy modules, the one package that may import them.
