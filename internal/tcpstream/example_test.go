@@ -13,7 +13,7 @@ import (
 type printer struct{}
 
 func (printer) Data(s tcpstream.Segment) { fmt.Printf("%d: %s\n", s.Direction, s.Data) }
-func (printer) Gap(g tcpstream.Gap) { fmt.Printf("%d: %d bytes: %s\n", g.Direction, g.Bytes, g.Cause) }
+func (printer) Gap(g tcpstream.Gap)      { fmt.Printf("%d: %d bytes: %s\n", g.Direction, g.Bytes, g.Cause) }
 
 func (printer) End(d tcpstream.Direction, _ int64, how tcpstream.End) {
 	fmt.Printf("%d: closed %v\n", d, how == tcpstream.Closed)
