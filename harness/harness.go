@@ -171,17 +171,18 @@ func (e *engine) run(parent context.Context) (Report, error) {
 	if err := e.record.announce(gameday.Event{Kind: gameday.EventStart, Text: e.Plan.Name}); err != nil {
 		return Report{}, fmt.Errorf("start run: %w", err)
 	}
-	e.together(ctx, parent)
-	ledger := e.balance(context.WithoutCancel(parent), ctx.Err() == nil)
+	ledger, signal := e.together(ctx, parent)
 	e.record.tell(gameday.Event{Kind: gameday.EventEnd, Text: e.Plan.Name})
-	return e.report(ledger, interrupted(parent))
+	return e.report(ledger, signal)
 }
 
-// together runs the load, the leases, the stop conditions and the phases side by side until the run is over.
-func (e *engine) together(ctx, parent context.Context) {
+// together runs the load, the leases, the stop conditions and the phases side by side until the run is over, the
+// ledger included. What the caller says after that is not the run's business any more: a signal is one of the run only
+// if its journal has it.
+func (e *engine) together(ctx, parent context.Context) (ledger *gameday.Ledger, signal *Interrupted) {
 	var beside sync.WaitGroup
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
-	beside.Go(func() { e.listen(over, parent) })
+	beside.Go(func() { signal = e.listen(over, parent) })
 	beside.Go(func() { e.keepLeases(over) })
 	watching, unwatch := context.WithCancel(ctx)
 	beside.Go(func() { e.watch(watching) })
@@ -191,24 +192,27 @@ func (e *engine) together(ctx, parent context.Context) {
 	e.walk(ctx)
 	load.Wait()
 	unwatch()
+	ledger = e.balance(ctx)
 	end()
 	beside.Wait()
+	return ledger, signal
 }
 
-// listen records why the caller stopped the run, as soon as it does.
-func (e *engine) listen(over, parent context.Context) {
+// listen records why the caller stopped the run, as soon as it does, and returns the signal if that was one.
+func (e *engine) listen(over, parent context.Context) *Interrupted {
 	select {
 	case <-over.Done():
 	case <-parent.Done():
 	}
 	if parent.Err() == nil {
-		return
+		return nil
 	}
 	if signal := interrupted(parent); signal != nil {
 		e.record.tell(gameday.Event{Kind: gameday.EventSignal, Text: signal.Error()})
-		return
+		return signal
 	}
 	e.record.tell(gameday.Event{Kind: gameday.EventAbort, Text: "stopped by the caller: " + context.Cause(parent).Error()})
+	return nil
 }
 
 // fail records the first error of the harness itself and stops the run. Later ones are recorded too.

@@ -191,6 +191,42 @@ func TestWhatStopsARunHealsIt(t *testing.T) {
 	})
 }
 
+func TestASignalIsTheRunsOnlyIfItsJournalHasIt(t *testing.T) {
+	ledgered := func(read func(context.Context) error) *bench {
+		b := newBench(kill("kill-1", 8, 6))
+		b.config.Plan.Ledger = &gameday.LedgerPlan{}
+		b.config.Ledger = func(ctx context.Context, acks []gameday.Ack) (gameday.Ledger, error) {
+			return gameday.Ledger{Acked: len(acks), Kept: 1}, read(ctx)
+		}
+		return b
+	}
+	in(t, "one after the last phase stops the reading of the ledger", func(t *testing.T) {
+		b := ledgered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(35*time.Second, func() { cancel(harness.Interrupted{Signal: os.Interrupt}) })
+		report, err := b.run(t, ctx)
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultAborted, report.Result)
+		require.Equal(t, gameday.ExitInterrupt, report.ExitCode(gameday.ResultAborted))
+		require.Len(t, only(report.Run.Events, gameday.EventSignal), 1)
+		require.Equal(t, "the run was stopped before its end", report.Run.Ledger.Unread)
+		require.InDelta(t, 35, only(report.Run.Events, gameday.EventEnd)[0].At.Seconds(), 0.1)
+	})
+	in(t, "one after the end is not", func(t *testing.T) {
+		b := ledgered(func(context.Context) error { return nil })
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b.config.Observe = func(e gameday.Event) {
+			if e.Kind == gameday.EventEnd {
+				cancel(harness.Interrupted{Signal: os.Interrupt})
+			}
+		}
+		report, err := b.run(t, ctx)
+		require.NoError(t, err)
+		require.Equal(t, gameday.ResultPass, report.Result, report.Reasons)
+		require.Zero(t, report.ExitCode(gameday.ResultPass), "no PASS stands beside another exit code")
+	})
+}
+
 func TestNoFaultWithoutSteadyState(t *testing.T) {
 	for _, outcome := range []gameday.Outcome{gameday.Fail, gameday.Unknown} {
 		in(t, outcome.String(), func(t *testing.T) {

@@ -152,19 +152,24 @@ func (e *engine) keepSlice(s gameday.Slice) {
 	}
 }
 
-// balance reads the ledger of a run that came to its planned end.
-func (e *engine) balance(ctx context.Context, complete bool) *gameday.Ledger {
+// balance reads the ledger of a run that came to its planned end, and stops reading when the run is stopped.
+func (e *engine) balance(ctx context.Context) *gameday.Ledger {
 	if e.Ledger == nil || e.Plan.Ledger == nil {
 		return nil
 	}
-	if !complete {
-		return &gameday.Ledger{Acked: len(e.traffic.Acks), Unread: "the run was stopped before its end"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, ledgerLimit)
+	unread := func(why string) *gameday.Ledger { return &gameday.Ledger{Acked: len(e.traffic.Acks), Unread: why} }
+	limited, cancel := context.WithTimeout(ctx, ledgerLimit)
 	defer cancel()
-	ledger, err := e.Ledger(ctx, e.traffic.Acks)
-	if err != nil {
-		ledger = gameday.Ledger{Acked: len(e.traffic.Acks), Unread: err.Error()}
+	var ledger gameday.Ledger
+	var err error
+	if ctx.Err() == nil {
+		ledger, err = e.Ledger(limited, e.traffic.Acks)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return unread("the run was stopped before its end")
+	case err != nil:
+		return unread(err.Error())
 	}
 	return &ledger
 }

@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday"
@@ -12,7 +13,7 @@ import (
 type Report struct {
 	Run     gameday.Run     // as recorded, ready to be judged
 	Result  gameday.Result  // the best that a judge may still make of it: PASS when nothing stands against that
-	Reasons []string        // why Result is not PASS
+	Reasons []string        // why Result is not PASS, the worst first
 	Open    []gameday.Fault // leaked, with the command that heals them in Reasons
 	Signal  *Interrupted    // what ended the run, if a signal did
 }
@@ -35,20 +36,20 @@ func (e *engine) report(ledger *gameday.Ledger, signal *Interrupted) (Report, er
 	_, journalErr := e.record.so()
 	r := Report{Run: run, Open: gameday.OpenFaults(run.Events), Signal: signal}
 	r.Result, r.Reasons = Summarize(run.Plan, run.Events)
+	if journalErr != nil {
+		r.Reasons = slices.Insert(r.Reasons, 0, journalErr.Error())
+	}
 	err := errors.Join(e.failure, journalErr)
 	if err != nil {
 		r.Result = r.Result.Worse(gameday.ResultError)
 	}
-	if journalErr != nil {
-		r.Reasons = append(r.Reasons, journalErr.Error())
-	}
 	return r, err
 }
 
-// Summarize returns the best result that events leave open, and what stands against a pass. It is pure: a journal
-// gives the same answer at any time.
+// Summarize returns the best result that events leave open, and what stands against a pass, the worst first. It is
+// pure: a journal gives the same answer at any time.
 func Summarize(plan gameday.Plan, events []gameday.Event) (gameday.Result, []string) {
-	s := summary{result: gameday.ResultPass}
+	var s summary
 	touched := map[string]bool{}
 	ended, stopped := false, false
 	for _, e := range events {
@@ -92,15 +93,35 @@ func Summarize(plan gameday.Plan, events []gameday.Event) (gameday.Result, []str
 			s.add(gameday.ResultInconclusive, "step %s was never carried out", step.Name)
 		}
 	}
-	return s.result, s.reasons
+	return s.sum()
 }
 
-type summary struct {
-	result  gameday.Result
-	reasons []string
+// summary is what stands against a pass.
+type summary []objection
+
+type objection struct {
+	result gameday.Result
+	reason string
 }
 
 func (s *summary) add(result gameday.Result, format string, args ...any) {
-	s.result = s.result.Worse(result)
-	s.reasons = append(s.reasons, fmt.Sprintf(format, args...))
+	*s = append(*s, objection{result, fmt.Sprintf(format, args...)})
+}
+
+// sum returns the worst result, and the reasons in its order.
+func (s summary) sum() (gameday.Result, []string) {
+	slices.SortStableFunc(s, func(a, b objection) int {
+		switch {
+		case a.result == b.result:
+			return 0
+		case a.result.Worse(b.result) == a.result:
+			return -1
+		}
+		return 1
+	})
+	worst, reasons := gameday.ResultPass, []string(nil)
+	for _, one := range s {
+		worst, reasons = worst.Worse(one.result), append(reasons, one.reason)
+	}
+	return worst, reasons
 }

@@ -23,7 +23,7 @@ RUN is a directory, an id, the start of one, or "last".`,
 			if err != nil {
 				return err
 			}
-			done, err := wire.Judge(c.Context(), dir)
+			done, err := wire.Judge(c.Context(), dir, g.ending.settle)
 			if err != nil {
 				return failed(err)
 			}

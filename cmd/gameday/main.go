@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -47,9 +48,15 @@ func run(args []string, g *global) int {
 	return gameday.ExitUsage
 }
 
-// obey ends what is under way at the first signal, and the process at the second.
+// obey ends what is under way at the first signal, and the process at the second. A verdict that was written before
+// keeps its exit code.
 func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 	first := <-signals
+	if exit, settled := g.ending.signalled(); settled {
+		fmt.Fprintf(g.stderr, "\n%s: the verdict stands; writing its reports and stopping the rest; once more to stop waiting\n", first)
+		<-signals
+		os.Exit(exit)
+	}
 	if !g.panel.Load() {
 		fmt.Fprintf(g.stderr, "\n%s: ending, and healing what is open; once more to stop waiting\n", first)
 	}
@@ -87,8 +94,34 @@ type global struct {
 	stdout io.Writer
 	stderr io.Writer
 	panel  atomic.Bool // one is on the terminal, and tells of the first signal itself
+	ending ending
 
 	tune func(*wire.RunOptions) // has the last word on the options of a run; nil but in tests
+}
+
+// ending knows what came first, a signal or the verdict, so that the exit code and what is on disk agree.
+type ending struct {
+	mu              sync.Mutex
+	signal, verdict bool
+	exit            int // that goes with the verdict
+}
+
+// settle reports whether the verdict is first.
+func (e *ending) settle(exit int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.signal {
+		e.verdict, e.exit = true, exit
+	}
+	return e.verdict
+}
+
+// signalled notes a signal, and returns the exit code of the verdict if that was first.
+func (e *ending) signalled() (exit int, settled bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.signal = !e.verdict
+	return e.exit, e.verdict
 }
 
 func newRoot(g *global) *cobra.Command {

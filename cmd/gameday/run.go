@@ -22,7 +22,9 @@ func newRun(g *global) *cobra.Command {
 		Short: "Run a game day: replay, break, judge, heal, report",
 		Long: `Run a scenario. The topology is started for it, or, when "gameday up" keeps one on the same store, attached to.
 
-Ctrl-C heals every fault and ends the run; a second one stops waiting.
+Ctrl-C heals every fault and ends the run, which is then ABORTED; a second one stops waiting. After the last phase
+there is nothing to heal any more: Ctrl-C leaves the run recorded and not judged, for "gameday judge" to do later.
+Once the verdict is written a signal changes neither it nor the exit code.
 
 Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 ABORTED, 5 ERROR,
 6 LEAKED (a fault may still be there), 130 and 143 after a signal.`,
@@ -33,7 +35,7 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 		RunE: func(c *cobra.Command, args []string) error {
 			o.File, o.Store, o.Version = args[0], g.store, version()
 			o.Out, o.Terminal = g.stderr, isTerminal(progress)
-			g.panel.Store(o.Terminal)
+			o.Panel, o.Settle = g.panel.Store, g.ending.settle
 			o.Command = "gameday " + strings.Join(os.Args[1:], " ")
 			if g.tune != nil {
 				g.tune(&o)

@@ -33,13 +33,36 @@ func TestMain(m *testing.M) {
 	serveTinyIfAsked()
 	_ = flag.Set("test.parallel", "6") // unless the command line says otherwise: scripts wait far more than they work
 	testscript.Main(m, map[string]func(){
-		"gameday": func() { os.Exit(run(os.Args[1:], &global{stdout: os.Stdout, stderr: os.Stderr, tune: tuneForTests})) },
+		"gameday": func() {
+			g := &global{stdout: os.Stdout, stderr: os.Stderr}
+			g.tune = func(o *wire.RunOptions) { tuneForTests(g, o) }
+			os.Exit(run(os.Args[1:], g))
+		},
 	})
 }
 
-// tuneForTests lets a test end the process at an event, and not wait long for what cannot be healed.
-func tuneForTests(o *wire.RunOptions) {
+// tuneForTests lets a test end the process at an event, send it a signal at the moment before and after its verdict is
+// settled, and not wait long for what cannot be healed.
+func tuneForTests(g *global, o *wire.RunOptions) {
 	o.Observe = dieAt(os.Getenv("GAMEDAY_TEST_DIE_AT"))
+	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
+	switch os.Getenv("GAMEDAY_TEST_SIGNAL") {
+	case "while judging":
+		o.Settle = func(exit int) bool {
+			interrupt()
+			eventually(10*time.Second, func() bool {
+				g.ending.mu.Lock()
+				defer g.ending.mu.Unlock()
+				return g.ending.signal
+			})
+			return g.ending.settle(exit)
+		}
+	case "after the verdict":
+		o.Settle = func(exit int) bool {
+			defer interrupt()
+			return g.ending.settle(exit)
+		}
+	}
 	o.HealLimit, _ = time.ParseDuration(os.Getenv("GAMEDAY_TEST_HEAL_LIMIT")) // the default when unset
 }
 

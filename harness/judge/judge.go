@@ -7,7 +7,7 @@
 // gone, that metrics were scraped, that the host was not the bottleneck. Whatever they cannot see is
 // Unknown, and nothing Unknown is ever a pass.
 //
-// See [Judge] for the whole, [Gate] for the question before the first fault, and the Example for a run that is judged
+// See [Judge] for the whole, [Worsen] for what the harness adds to it, [Gate] for the question before the first fault, and the Example for a run that is judged
 // again from its directory.
 package judge
 

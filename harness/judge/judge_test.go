@@ -551,6 +551,29 @@ func TestAnAssertionThatBreaksIsUnknown(t *testing.T) {
 }
 
 // restart empties the store.
+func TestTheSentenceTellsWhatMadeAVerdictWorse(t *testing.T) {
+	earned := gameday.Verdict{Result: gameday.ResultFail, Sentence: "1 of 2 objectives held"}
+	for _, row := range []struct {
+		name string
+		best gameday.Result
+		want string
+	}{
+		{"nothing", gameday.ResultPass, "1 of 2 objectives held"},
+		{"a doubt about what failed anyhow", gameday.ResultInconclusive, "1 of 2 objectives held"},
+		{"a stop", gameday.ResultAborted, "Stopped early: this (and 1 more)"},
+		{"an error", gameday.ResultError, "The harness failed: this (and 1 more)"},
+		{"a leak", gameday.ResultLeaked, "A fault may still be open: this (and 1 more)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := Worsen(earned, row.best, []string{"this", "that"})
+			require.Equal(t, row.want, v.Sentence)
+			require.Equal(t, earned.Result.Worse(row.best), v.Result)
+		})
+	}
+	doubtful := Worsen(gameday.Verdict{Result: gameday.ResultPass, Sentence: "All held"}, gameday.ResultInconclusive, []string{"a step was skipped"})
+	require.Equal(t, "Nothing is proven: a step was skipped", doubtful.Sentence)
+}
+
 func (w *world) restart() {
 	w.store = newStore(w.run)
 	w.run.Metrics = w.store

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/gameday-dev/gameday"
@@ -27,6 +28,33 @@ func fold(ctx context.Context, r gameday.Run, findings []gameday.Finding) gameda
 		v.Detected = detected(v.Onsets, facts)
 	}
 	v.Sentence = sentence(r, facts, v)
+	return v
+}
+
+// Worsen returns the verdict as it is with what the harness says against the run: the result that leaves open at best,
+// and the reasons, the worst first. Where that is worse than what the findings say, the sentence tells it.
+func Worsen(v gameday.Verdict, best gameday.Result, reasons []string) gameday.Verdict {
+	if v.Result.Worse(best) == v.Result {
+		return v
+	}
+	why := "no reason is known"
+	if len(reasons) > 0 {
+		why = reasons[0]
+	}
+	if more := len(reasons) - 1; more > 0 {
+		why += fmt.Sprintf(" (and %d more)", more)
+	}
+	v.Result = best
+	switch best {
+	case gameday.ResultLeaked:
+		v.Sentence = "A fault may still be open: " + why
+	case gameday.ResultError:
+		v.Sentence = "The harness failed: " + why
+	case gameday.ResultAborted:
+		v.Sentence = "Stopped early: " + why
+	default:
+		v.Sentence = "Nothing is proven: " + why
+	}
 	return v
 }
 

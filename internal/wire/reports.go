@@ -10,7 +10,6 @@ import (
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/harness"
-	"github.com/gameday-dev/gameday/harness/judge"
 	"github.com/gameday-dev/gameday/harness/metrics"
 	"github.com/gameday-dev/gameday/harness/store"
 	"github.com/gameday-dev/gameday/reports"
@@ -47,20 +46,23 @@ func Load(dir string) (gameday.Record, error) {
 	return record, nil
 }
 
-// Judge judges a recorded run again and writes its verdict and reports anew.
-func Judge(ctx context.Context, dir string) (Done, error) {
+// Judge judges a recorded run again and writes its verdict and reports anew. When ctx ends first, nothing is written;
+// for settle see RunOptions.Settle.
+func Judge(ctx context.Context, dir string, settle func(exit int) bool) (Done, error) {
 	record, err := Load(dir)
 	if err != nil {
 		return Done{}, err
 	}
-	record.Verdict = judge.Judge(ctx, record.Run)
-	result, _ := harness.Summarize(record.Plan, record.Events)
-	record.Verdict.Result = record.Verdict.Result.Worse(result)
+	best, reasons := harness.Summarize(record.Plan, record.Events)
+	record.Verdict = verdict(ctx, record.Run, best, reasons)
+	done := Done{Record: record, Dir: dir, Result: record.Verdict.Result, ExitCode: record.Verdict.Result.ExitCode()}
+	if !settled(ctx, settle, done.ExitCode) {
+		return Done{}, unjudged(ctx, record.Meta.Run)
+	}
 	if err := store.SaveVerdict(dir, record.Verdict); err != nil {
 		return Done{}, err
 	}
-	done := Done{Record: record, Dir: dir, Result: record.Verdict.Result, ExitCode: record.Verdict.Result.ExitCode()}
-	return done, writeReports(ctx, &done, gameday.Outputs{})
+	return done, writeReports(context.WithoutCancel(ctx), &done, gameday.Outputs{})
 }
 
 // Render writes a recorded and judged run in one form, to a file or, when out is empty, to w.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday"
@@ -30,6 +31,14 @@ type RunOptions struct {
 	Terminal bool      // draw a panel on it
 	Command  string    // repeats the run
 	Version  string    // of gameday
+
+	// Panel is told when a panel is drawn, which tells of a signal by itself, and when it is no more. It may be nil.
+	Panel func(drawn bool)
+
+	// Settle is asked once, right before the verdict of a run that came to its end is written, with the exit code that
+	// goes with it. From then on no signal changes either. False says that a signal was first, and ctx ends: then there
+	// is no verdict. Nil goes by ctx alone.
+	Settle func(exit int) bool
 
 	// Observe sees every event after it was journalled; see harness.Config. It may be nil.
 	Observe   func(gameday.Event)
@@ -135,7 +144,7 @@ func (d *day) perform(ctx context.Context, s stage) (Done, error) {
 	if report.Result == "" {
 		return Done{}, runErr
 	}
-	done, err := d.conclude(context.WithoutCancel(ctx), report)
+	done, err := d.conclude(ctx, report)
 	return done, errors.Join(runErr, err)
 }
 
@@ -154,9 +163,18 @@ func (d *day) topology(ctx context.Context) (*Topology, error) {
 	}
 	fmt.Fprintf(d.options.Out, "starting %s\n", env.Topology)
 	begun := time.Now()
-	t, err := Up(ctx, UpOptions{
+	o := UpOptions{
 		Topology: env.Topology, Replicas: env.Replicas, Dir: d.run.Path("."), Endpoint: absolute(d.run.Path("up.json")), Seed: d.plan.Seed, Patience: env.ReadyWithin.Std(),
-	})
+	}
+	if d.options.Terminal {
+		o.Waiting = func(healthy, all int) {
+			fmt.Fprintf(d.options.Out, "\r\x1b[2K%d of %d instances healthy after %.0fs; Ctrl-C stops them", healthy, all, time.Since(begun).Seconds())
+		}
+	}
+	t, err := Up(ctx, o)
+	if d.options.Terminal {
+		fmt.Fprint(d.options.Out, "\r\x1b[2K")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +206,7 @@ func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	go func() { scraped <- scraper.Run(scraping) }()
 
 	d.display = reports.NewProgress(d.options.Out, d.plan, d.options.Terminal, start)
+	d.drawn(d.options.Terminal)
 	report, err := harness.Run(ctx, harness.Config{
 		Meta: d.run.Meta(), Plan: d.plan, Platform: system{s.platform, d.player}, Catalog: s.catalog,
 		Journal: d.run, Start: start, Load: d.player, Slices: d.keep, Metrics: live,
@@ -196,7 +215,14 @@ func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	stopScraping()
 	err = errors.Join(err, <-scraped)
 	d.display.Done()
+	d.drawn(false)
 	return report, err
+}
+
+func (d *day) drawn(panel bool) {
+	if d.options.Panel != nil {
+		d.options.Panel(panel)
+	}
 }
 
 // liveMetrics is what stop conditions and proofs ask: the embedded store, or a Prometheus of the user's.
@@ -227,34 +253,48 @@ func (d *day) observe(e gameday.Event) {
 // judgeLimit bounds judging and reporting; what was not judged by then is unknown.
 const judgeLimit = 2 * time.Minute
 
-// conclude keeps the record, judges it and writes the reports.
+// conclude keeps the record, judges it and writes the reports. A run that came to its end is not judged any more when
+// ctx ends first: it can be judged later, and no verdict may stand beside the exit code of a signal. One that was
+// stopped, or left something open, is judged whatever happens.
 func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error) {
 	run := report.Run
-	saved := errors.Join(
-		d.run.SaveMeta(func(m *gameday.Meta) { m.Started, m.Ended = run.Meta.Started, run.Meta.Ended }),
-		d.run.SaveTraffic(run.Traffic),
-		d.saveMetrics(),
-	)
-	if run.Ledger != nil {
-		saved = errors.Join(saved, d.run.SaveLedger(*run.Ledger))
+	best, reasons := report.Result, report.Reasons
+	unkept := d.keepRecord(run)
+	if unkept != nil { // a record that is not whole proves nothing
+		best, reasons = best.Worse(gameday.ResultError), slices.Insert(reasons, 0, "the record could not be kept: "+unkept.Error())
 	}
 	run.Meta = d.run.Meta()
-	ctx, cancel := context.WithTimeout(ctx, judgeLimit)
-	defer cancel()
-	verdict := judge.Judge(ctx, run)
-	verdict.Result = verdict.Result.Worse(report.Result)
-	if saved != nil { // a record that is not whole proves nothing
-		verdict.Result = verdict.Result.Worse(gameday.ResultError)
-		verdict.Sentence = "the record could not be kept: " + saved.Error()
+	stopped := report.Result == gameday.ResultAborted || report.Result == gameday.ResultLeaked
+	lasting := context.WithoutCancel(ctx)
+	if stopped {
+		ctx = lasting
 	}
-	saved = errors.Join(saved, d.run.SaveVerdict(verdict))
-	done := Done{Record: gameday.Record{Run: run, Verdict: verdict}, Dir: d.run.Path("."), Result: verdict.Result, ExitCode: report.ExitCode(verdict.Result)}
-	err := errors.Join(saved, writeReports(ctx, &done, d.outputs()))
+	judging, cancel := context.WithTimeout(ctx, judgeLimit)
+	defer cancel()
+	v := verdict(judging, run, best, reasons)
+	done := Done{Record: gameday.Record{Run: run, Verdict: v}, Dir: d.run.Path("."), Result: v.Result, ExitCode: report.ExitCode(v.Result)}
+	if !stopped && !settled(ctx, d.options.Settle, done.ExitCode) {
+		return Done{}, errors.Join(unjudged(ctx, run.Meta.Run), unkept)
+	}
+	err := errors.Join(unkept, d.run.SaveVerdict(v), writeReports(lasting, &done, d.outputs()))
 	if err != nil {
 		done.Result = done.Result.Worse(gameday.ResultError)
 		done.ExitCode = report.ExitCode(done.Result)
 	}
 	return done, err
+}
+
+// keepRecord writes what the run left, but for what was written while it lasted.
+func (d *day) keepRecord(run gameday.Run) error {
+	err := errors.Join(
+		d.run.SaveMeta(func(m *gameday.Meta) { m.Started, m.Ended = run.Meta.Started, run.Meta.Ended }),
+		d.run.SaveTraffic(run.Traffic),
+		d.saveMetrics(),
+	)
+	if run.Ledger != nil {
+		err = errors.Join(err, d.run.SaveLedger(*run.Ledger))
+	}
+	return err
 }
 
 func (d *day) saveMetrics() error {

@@ -48,6 +48,7 @@ type UpOptions struct {
 	Endpoint string         // path of the endpoint file
 	Seed     uint64
 	Patience time.Duration
+	Waiting  func(healthy, all int) // told while instances are not healthy yet; may be nil
 }
 
 // Up starts a topology and waits until it is healthy.
@@ -59,7 +60,7 @@ func Up(ctx context.Context, o UpOptions) (*Topology, error) {
 	if err := t.Replicate(o.Replicas); err != nil {
 		return nil, err
 	}
-	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Patience: o.Patience})
+	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Patience: o.Patience, Waiting: o.Waiting})
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,10 @@ type Config struct {
 	Listen   string        // of the control API; a free port of 127.0.0.1 when empty
 	Patience time.Duration // for all instances to become healthy; 60 s when 0
 	Log      *slog.Logger  // discards when nil
+
+	// Waiting is told, while the topology comes up, how many of its instances are healthy, at most once a second
+	// unless that changes. It may be nil.
+	Waiting func(healthy, all int)
 }
 
 // startsAtATime bounds how many instances are between their start and their first answer to a health check,
@@ -296,8 +300,10 @@ func (s *Supervisor) sorted() []*instance {
 func (s *Supervisor) awaitHealth(ctx context.Context, all []*instance) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.config.Patience, errTooSlow)
 	defer cancel()
+	tell := teller(s.config.Waiting)
 	for {
 		waiting, broken := s.progress(all)
+		tell(s.healthy(all), len(all))
 		switch {
 		case broken != nil:
 			return s.explain(broken, "ends before it is healthy")
@@ -313,6 +319,30 @@ func (s *Supervisor) awaitHealth(ctx context.Context, all []*instance) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// teller passes on what changed, and what did not once a second.
+func teller(waiting func(healthy, all int)) func(healthy, all int) {
+	last, at := -1, time.Time{}
+	return func(healthy, all int) {
+		if waiting == nil || healthy == last && time.Since(at) < time.Second {
+			return
+		}
+		last, at = healthy, time.Now()
+		waiting(healthy, all)
+	}
+}
+
+// healthy counts.
+func (s *Supervisor) healthy(all []*instance) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, in := range all {
+		if in.healthy {
+			n++
+		}
+	}
+	return n
 }
 
 var errTooSlow = errors.New("not healthy in time")
