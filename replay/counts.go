@@ -66,6 +66,7 @@ type Counts struct {
 	Lost      Tally  `json:"lost,omitempty"`        // by cause
 	Truncated uint64 `json:"truncated,omitempty"`   // of the captured: a body was over the limit
 	Cut       uint64 `json:"cut,omitempty"`         // of the captured: the exchange broke off
+	Shape     uint64 `json:"shape_only,omitempty"`  // of the captured: from a log, without headers and bodies
 }
 
 // Arrived is how many exchanges the source saw.
@@ -90,6 +91,7 @@ func (c Counts) Add(d Counts) Counts {
 	c.Sampled += d.Sampled
 	c.Truncated += d.Truncated
 	c.Cut += d.Cut
+	c.Shape += d.Shape
 	for rule, n := range d.Filtered {
 		c.Filtered.Count(rule, n)
 	}

@@ -13,7 +13,7 @@ func Example() {
 10.0.0.7 - - [17/May/2015:10:05:41 +0000] "GET / HTTP/1.1" 200 99 "-" "shop/1"
 not a line of a log
 `
-	in, err := capture.NewAccessLog(strings.NewReader(log), "access.log", capture.ImportOptions{
+	in, err := capture.Read(strings.NewReader(log), "access.log", capture.ImportOptions{
 		Problem: func(err error) { fmt.Println(strings.SplitN(err.Error(), ": want", 2)[0]) },
 	})
 	if err != nil {

@@ -7,53 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/gameday-dev/gameday/replay"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 )
-
-// ImportOptions shape an import. The zero value works.
-type ImportOptions struct {
-	// Problem, when set, is called with each record that cannot be used, as "file:line:
-	// problem" or "file: record at byte N: problem". They are counted in any case.
-	Problem func(error)
-	// Sessions says how exchanges of a .gor file show whose they are.
-	Sessions Sessions
-	// Client, when set, names the session of an access-log line; it can make pseudonyms of
-	// what is personal. The default is address and user agent.
-	Client func(address, agent string) string
-}
-
-// An Importer is a Source that reads what another tool recorded.
-type Importer interface {
-	replay.Source
-	// Counts is the ledger of what was read so far.
-	Counts() replay.Counts
-	io.Closer
-}
-
-// Open imports a file: a .gor file or an access log, plain or gzip; the content decides.
-func Open(path string, o ImportOptions) (Importer, error) {
-	f, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	start, err := f.r.Peek(headerLineMax)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Join(fmt.Errorf("import %s: %w", path, err), f.Close())
-	}
-	if len(start) == 0 {
-		return nil, errors.Join(fmt.Errorf("import %s: the file is empty", path), f.Close())
-	}
-	if _, ok := parseGorHeader(start); ok {
-		return newGor(f, path, o), nil
-	}
-	return newAccessLog(f, path, o), nil
-}
 
 // file is an input that may be compressed.
 type file struct {
 	r      *bufio.Reader
-	gz     *gzip.Reader
 	closer io.Closer
 }
 
@@ -82,7 +44,7 @@ func unpacked(r io.Reader, name string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("import %s: %w", name, err)
 	}
-	return &file{r: bufio.NewReaderSize(gz, readBuffer), gz: gz}, nil
+	return &file{r: bufio.NewReaderSize(gz, readBuffer)}, nil
 }
 
 // Close closes the file; gzip has nothing of its own to close.
@@ -91,4 +53,80 @@ func (f *file) Close() error {
 		return nil
 	}
 	return f.closer.Close()
+}
+
+// chunks returns the files that a path stands for: itself when it exists; else what the
+// pattern it is matches, or the numbered chunks NAME_0.EXT, NAME_1.EXT ... that goreplay writes
+// for NAME.EXT, in the order of their numbers.
+func chunks(path string) ([]string, error) {
+	if _, err := os.Stat(path); err == nil {
+		return []string{path}, nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	ext := filepath.Ext(path)
+	names, err := filepath.Glob(path)
+	if err == nil && len(names) == 0 {
+		names, err = filepath.Glob(strings.TrimSuffix(path, ext) + "_[0-9]*" + ext)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("import %s: %w", path, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("import %s: %w", path, os.ErrNotExist)
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return chunkNumber(a) - chunkNumber(b)
+	})
+	return names, nil
+}
+
+// chunkNumber is N of NAME_N.EXT; -1 when the name has no number.
+func chunkNumber(name string) int {
+	stem := strings.TrimSuffix(name, filepath.Ext(name))
+	n, err := strconv.Atoi(stem[strings.LastIndexByte(stem, '_')+1:])
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// A chain reads files one after another as if they were one.
+type chain struct {
+	left []string
+	now  *file
+}
+
+func (c *chain) Read(p []byte) (int, error) {
+	for {
+		if c.now == nil {
+			if len(c.left) == 0 {
+				return 0, io.EOF
+			}
+			next, err := open(c.left[0])
+			if err != nil {
+				return 0, err
+			}
+			c.now, c.left = next, c.left[1:]
+		}
+		n, err := c.now.r.Read(p)
+		if n > 0 || err != nil && !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if err != nil {
+			if err := c.Close(); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
+
+// Close closes the file being read.
+func (c *chain) Close() error {
+	if c.now == nil {
+		return nil
+	}
+	f := c.now
+	c.now = nil
+	return f.Close()
 }

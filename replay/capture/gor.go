@@ -24,99 +24,44 @@ const gorSeparator = "\n🐵🙈🙉\n"
 const (
 	gorRecordMax  = 64 << 20 // one record
 	headerLineMax = 128      // the line before each payload
-	gorSpan       = 30 * time.Second
-	gorHeld       = 16384 // records waiting for their response and their turn
-	gorHeldBytes  = 64 << 20
 )
 
-// LostMalformed is the cause, in Counts.Lost, of .gor records that cannot be used.
-const LostMalformed = "malformed record"
+// Causes in Counts.Lost of .gor records that cannot be used.
+const (
+	LostHeader  = "malformed record header"
+	LostMessage = "malformed message"
+	LostOrphan  = "response without request"
+)
 
-// A Gor reads a .gor file as the goreplay tool writes it: plain or gzip, headers of three and
-// four fields, requests (1), original (2) and replayed (3) responses. Requests and responses
-// meet by their id; the id also tells the connection and the order within it. Records that
-// cannot be used are reported, counted and passed over. A missing separator ends the import
-// with an error that names the byte, because nobody can say what belongs to what from there.
-type Gor struct {
-	o       ImportOptions
-	name    string
-	in      *file
+// gor reads .gor files as the goreplay tool writes them: headers of three and four fields,
+// requests (1), original (2) and replayed (3) responses. Requests and responses meet by their
+// id; the id also tells the connection and the order within it. Where a separator is missing,
+// as a recorder that was killed leaves it, reading goes on at the next record header.
+type gor struct {
+	to      *importer
 	scan    *bufio.Scanner
-	at      int64 // offset of the record being read
-	next    int64 // offset of the record after it
-	window  window
+	at      int64                          // offset of the record being read
+	next    int64                          // offset of the record after it
 	pending map[string]*replay.Exchange    // by id, requests that may still get a response
 	heads   map[*replay.Exchange]gorHeader // of the same
 	session *sessions
-	counts  replay.Counts
-	orphans uint64
-	err     error
 }
 
-var _ Importer = (*Gor)(nil)
-
-// NewGor reads a .gor stream; name stands in errors. Close does not close r.
-func NewGor(r io.Reader, name string, o ImportOptions) (*Gor, error) {
-	f, err := unpacked(r, name)
-	if err != nil {
-		return nil, err
-	}
-	return newGor(f, name, o), nil
-}
-
-func newGor(f *file, name string, o ImportOptions) *Gor {
-	g := &Gor{
-		o: o, name: name, in: f,
-		scan:    bufio.NewScanner(f.r),
-		window:  window{span: gorSpan, max: gorHeld, bytes: gorHeldBytes},
+func newGor(to *importer, f *file) *gor {
+	g := &gor{
+		to: to, scan: bufio.NewScanner(f.r),
 		pending: make(map[string]*replay.Exchange),
 		heads:   make(map[*replay.Exchange]gorHeader),
-		session: newSessions(o.Sessions),
+		session: newSessions(to.o.Sessions),
 	}
 	g.scan.Buffer(make([]byte, readBuffer), gorRecordMax)
 	g.scan.Split(g.split)
 	return g
 }
 
-// Next returns the next request with its response, in order of time.
-func (g *Gor) Next() (*replay.Exchange, error) {
-	for {
-		if x := g.window.pop(g.err != nil); x != nil {
-			g.forget(x)
-			x.Session = g.session.name(x)
-			g.counts.Captured++
-			return x, nil
-		}
-		if g.err != nil {
-			return nil, g.err
-		}
-		g.err = g.read()
-	}
-}
-
-// Start is the wall time of offset zero; it is known once Next has returned an exchange.
-func (g *Gor) Start() time.Time { return time.Unix(0, g.window.zero) }
-
-// Counts is the ledger so far.
-func (g *Gor) Counts() replay.Counts {
-	return g.counts.Clone()
-}
-
-// Ledger is the counts so far, under the name of the file.
-func (g *Gor) Ledger() replay.Ledger { return replay.Ledger{g.name: g.Counts()} }
-
-// Orphans is how many responses had no request: each was one record, none an exchange.
-func (g *Gor) Orphans() uint64 { return g.orphans }
-
-// Close closes the file when Open opened it.
-func (g *Gor) Close() error {
-	g.err = io.EOF
-	return g.in.Close()
-}
-
 // split cuts the stream at separators. A separator counts only where a record or the end
 // follows: the same bytes within a body are body.
-func (g *Gor) split(data []byte, atEOF bool) (advance int, token []byte, err error) {
+func (g *gor) split(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	for from := 0; ; {
 		i := bytes.Index(data[from:], []byte(gorSeparator))
 		if i < 0 {
@@ -138,64 +83,84 @@ func (g *Gor) split(data []byte, atEOF bool) (advance int, token []byte, err err
 	return 0, nil, nil
 }
 
-// read takes one record into the window.
-func (g *Gor) read() error {
+// read takes what lies between two separators into the window: one record, or several when the
+// separators between them are missing.
+func (g *gor) read() error {
 	if !g.scan.Scan() {
+		g.at = g.next
 		switch err := g.scan.Err(); {
 		case errors.Is(err, bufio.ErrTooLong):
-			return fmt.Errorf("import %s: record at byte %d: no separator within %d MiB: the file is damaged there, or not a .gor file", g.name, g.next, gorRecordMax>>20)
+			return g.to.fatal(g.place(), fmt.Errorf("no separator within %d MiB: the file is damaged there, or not a .gor file", gorRecordMax>>20))
 		case err != nil:
-			return fmt.Errorf("import %s: record at byte %d: %w", g.name, g.next, err)
+			return g.to.fatal(g.place(), err)
 		}
 		return io.EOF
 	}
-	record := g.scan.Bytes()
+	b := g.scan.Bytes()
 	g.at = g.next
-	g.next += int64(len(record) + len(gorSeparator))
-	if len(bytes.TrimSpace(record)) == 0 {
-		return nil
-	}
-	head, ok := parseGorHeader(record)
-	if !ok {
-		g.problem(fmt.Errorf("%q is not a record header (type, id, time, latency)", shorten(string(firstLine(record)))))
-		return nil
-	}
-	var err error
-	if head.kind == '1' {
-		err = g.request(head, record[head.size:])
-	} else {
-		err = g.response(head, record[head.size:])
-	}
-	var missing *missingSeparator
-	if errors.As(err, &missing) {
-		return fmt.Errorf("import %s: record at byte %d: separator missing before byte %d: put the line of three monkeys there, or record again",
-			g.name, g.at, g.at+int64(head.size+missing.offset))
-	}
-	if err != nil {
-		g.problem(err)
+	g.next += int64(len(b) + len(gorSeparator))
+	for len(bytes.TrimSpace(b)) > 0 {
+		n := g.record(b)
+		b = b[n:]
+		if len(b) > 0 {
+			g.to.tell(g.place(), fmt.Errorf("separator missing before byte %d; read on from there", g.at+int64(n)))
+		}
+		g.at += int64(n)
 	}
 	return nil
 }
 
-func (g *Gor) problem(err error) {
-	g.counts.Lost.Count(LostMalformed, 1)
-	if g.o.Problem != nil {
-		g.o.Problem(fmt.Errorf("%s: record at byte %d: %w", g.name, g.at, err))
+func (g *gor) place() string { return fmt.Sprintf(": record at byte %d", g.at) }
+
+// record takes the first record of b, and returns how many bytes it had.
+func (g *gor) record(b []byte) int {
+	head, ok := parseGorHeader(b)
+	if !ok {
+		g.to.lose(LostHeader, g.place(), fmt.Errorf("%q is not a record header (type, id, time, latency)", shorten(string(firstLine(b)))))
+		return whole(b, 0)
 	}
+	x := g.pending[head.id]
+	if head.kind != '1' && x == nil {
+		g.to.lose(LostOrphan, g.place(), fmt.Errorf("no request with the id %s within %s before it", shorten(head.id), time.Duration(recordSpan)))
+		return whole(b, head.size)
+	}
+	payload := b[head.size:]
+	m, err := g.parse(head, x, payload)
+	if at := swallowed(payload, m, err); at >= 0 {
+		payload = payload[:at]
+		m, err = g.parse(head, x, payload)
+	}
+	switch {
+	case err != nil:
+		g.to.lose(LostMessage, g.place(), err)
+	case head.kind == '1':
+		g.request(head, m)
+	default:
+		g.response(head, x, m)
+	}
+	return head.size + len(payload)
 }
 
-func (g *Gor) request(h gorHeader, payload []byte) error {
-	m, err := parseMessage(payload, true, nil)
-	if err == nil {
-		err = swallowed(payload, m)
+// parse reads the message of a record; x is the request of a response.
+func (g *gor) parse(h gorHeader, x *replay.Exchange, payload []byte) (message, error) {
+	if h.kind == '1' {
+		m, err := parseMessage(payload, true, nil)
+		if _, _, _, ok := requestLine(m.start); err == nil && !ok {
+			err = fmt.Errorf("%q is not a request line", shorten(m.start))
+		}
+		return m, err
 	}
-	if err != nil {
-		return err
+	m, err := parseMessage(payload, false, func(status int) bool {
+		return x.Method == http.MethodHead || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
+	})
+	if err == nil && !strings.HasPrefix(m.start, "HTTP/1.") || err == nil && statusOf(m.start) == 0 {
+		err = fmt.Errorf("%q is not a status line", shorten(m.start))
 	}
-	method, target, version, ok := requestLine(m.start)
-	if !ok {
-		return fmt.Errorf("%q is not a request line", shorten(m.start))
-	}
+	return m, err
+}
+
+func (g *gor) request(h gorHeader, m message) {
+	method, target, version, _ := requestLine(m.start)
 	x := &replay.Exchange{
 		Method: method, Target: target, Proto: version, Host: m.header.Get("Host"),
 		Header: m.header, Body: bytes.Clone(m.body), Size: m.size,
@@ -204,37 +169,16 @@ func (g *Gor) request(h gorHeader, payload []byte) error {
 	x.Header.Del("Host")
 	var rank uint32
 	x.Conn, rank = connection(h.id)
-	g.window.push(x, h.ns, rank)
+	g.to.window.push(x, h.ns, rank)
 	g.pending[h.id] = x
 	g.heads[x] = h
-	if x.Truncated() {
-		g.counts.Truncated++
-	}
-	return nil
 }
 
-// response joins a response to the request of its id. A replayed response stands in where
-// the original is missing, and gives way when it comes.
-func (g *Gor) response(h gorHeader, payload []byte) error {
-	x := g.pending[h.id]
-	if x == nil {
-		g.orphans++
-		return nil
-	}
-	m, err := parseMessage(payload, false, func(status int) bool {
-		return x.Method == http.MethodHead || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
-	})
-	if err == nil {
-		err = swallowed(payload, m)
-	}
-	if err != nil {
-		return err
-	}
-	if !proto.HasResponseTitle(payload) {
-		return fmt.Errorf("%q is not a status line", shorten(m.start))
-	}
+// response joins a response to its request. A replayed response stands in where the original is
+// missing, and gives way when it comes.
+func (g *gor) response(h gorHeader, x *replay.Exchange, m message) {
 	if x.Response != nil && h.kind == '3' {
-		return nil
+		return
 	}
 	r := &replay.Response{Status: statusOf(m.start), Header: m.header, Body: bytes.Clone(m.body), Size: m.size}
 	sent := g.heads[x].ns
@@ -244,17 +188,17 @@ func (g *Gor) response(h gorHeader, payload []byte) error {
 	} else { // a round trip
 		r.FirstByte, r.Duration = time.Duration(h.latency), time.Duration(h.latency)
 	}
-	g.window.grow(len(r.Body) - bodies(&replay.Exchange{Response: x.Response}))
+	g.to.window.grow(len(r.Body) - bodies(&replay.Exchange{Response: x.Response}))
 	x.Response = r
-	return nil
 }
 
-// forget ends the wait for responses of an exchange that goes out.
-func (g *Gor) forget(x *replay.Exchange) {
+// settle ends the wait for responses of an exchange that goes out, and names its session.
+func (g *gor) settle(x *replay.Exchange) {
 	if id := g.heads[x].id; g.pending[id] == x { // else a later request has the same id
 		delete(g.pending, id)
 	}
 	delete(g.heads, x)
+	x.Session = g.session.name(x)
 }
 
 type gorHeader struct {
@@ -319,22 +263,26 @@ func connection(id string) (conn uint64, rank uint32) {
 	return conn, rank
 }
 
-// missingSeparator is a record that runs on into the next one.
-type missingSeparator struct{ offset int } // of the next record's header, in the payload
-
-func (*missingSeparator) Error() string { return "separator missing" }
+// whole returns the size of a record that is passed over, header bytes of which are its header.
+func whole(b []byte, header int) int {
+	if at := recordStart.FindSubmatchIndex(b[header:]); at != nil && header+at[2] > 0 {
+		return header + at[2]
+	}
+	return len(b)
+}
 
 var recordStart = regexp.MustCompile(`(?:^|\n)([123] [0-9a-f]{24} \d{15,20}(?: -?\d+)?\n)`)
 
-// swallowed fails when what lies behind a message, or in a body that has no end of its own,
-// starts like a record.
-func swallowed(payload []byte, m message) error {
-	search := m.rest
-	if len(search) == 0 && len(m.body) > 0 && !m.header.Has("Content-Length") && !m.header.Has("Transfer-Encoding") {
-		search = m.body
+// swallowed returns where in a payload the next record begins, for lack of a separator; -1 when
+// none does. A body whose length is told, and fits, is a body, whatever it looks like.
+func swallowed(payload []byte, m message, err error) int {
+	at := recordStart.FindSubmatchIndex(payload)
+	if at == nil {
+		return -1
 	}
-	if at := recordStart.FindSubmatchIndex(search); at != nil {
-		return &missingSeparator{offset: len(payload) - len(search) + at[2]}
+	framed := len(m.body) == 0 || m.header.Has("Content-Length") || m.header.Has("Transfer-Encoding")
+	if err == nil && at[2] >= proto.MIMEHeadersEndPos(payload) && framed && len(m.rest) == 0 && int64(len(m.body)) == m.size {
+		return -1
 	}
-	return nil
+	return at[2]
 }

@@ -44,9 +44,10 @@ func all(t testing.TB, s replay.Source) ([]*replay.Exchange, error) {
 }
 
 // importGor returns what a .gor text yields, the problems reported and the final error.
-func importGor(t testing.TB, text string) (xs []*replay.Exchange, problems []string, g *capture.Gor, err error) {
+func importGor(t testing.TB, text string) (xs []*replay.Exchange, problems []string, g capture.Importer, err error) {
 	t.Helper()
-	g, err = capture.NewGor(strings.NewReader(text), "x.gor", capture.ImportOptions{
+	g, err = capture.Read(strings.NewReader(text), "x.gor", capture.ImportOptions{
+		Format:  capture.FormatGor,
 		Problem: func(err error) { problems = append(problems, err.Error()) },
 	})
 	require.NoError(t, err)
@@ -97,7 +98,7 @@ func TestGorReadsWhatTheToolWrites(t *testing.T) {
 		{"a body that holds the separator", "1 " + connA1 + " 5 0\nPOST /1 HTTP/1.1\r\nContent-Length: 21\r\n\r\nabc" + monkeys + "abc" + monkeys + req(connB, 6, 2), "/1 /2", 0},
 		{"an id of another shape", "1 abc 5 0\nGET /1 HTTP/1.1\r\n\r\n" + monkeys, "/1", 0},
 		{"an odd target and an unknown method", "1 " + connA1 + " 5 0\nPURGE //a b?%zz HTTP/1.1\r\n\r\n" + monkeys, "//a b?%zz", 0},
-		{"a response without request", "2 " + connA1 + " 5 0\nHTTP/1.1 200 OK\r\n\r\n" + monkeys, "", 0},
+		{"a response without request", "2 " + connA1 + " 5 0\nHTTP/1.1 200 OK\r\n\r\n" + monkeys, "", 1},
 		{"a payload that is not HTTP", "1 " + connA1 + " 5 0\nhello\n" + monkeys + req(connB, 6, 2), "/2", 1},
 		{"a line that is no header at the start", "hello\n" + monkeys + req(connB, 6, 2), "/2", 1},
 		{"line ends and blanks between records", req(connA1, 5, 1) + "\n\n", "/1", 0},
@@ -111,7 +112,7 @@ func TestGorReadsWhatTheToolWrites(t *testing.T) {
 			}
 			require.Equal(t, c.targets, strings.Join(targets, " "))
 			require.Len(t, problems, c.problems)
-			require.EqualValues(t, c.problems, g.Counts().Lost[capture.LostMalformed])
+			require.EqualValues(t, c.problems, g.Counts().Lost.Total())
 		})
 	}
 }
@@ -145,14 +146,85 @@ func TestGorResponses(t *testing.T) {
 	}
 }
 
-func TestGorMissingSeparatorNamesTheByte(t *testing.T) {
-	first := "1 " + connA1 + " 1500000000000000000 0\nGET /1 HTTP/1.1\r\nHost: h\r\n\r\n"
-	second := "1 " + connB + " 1500000000000000001 0\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n"
-	ok := "1 " + connA2 + " 1500000000000000000 0\nGET /0 HTTP/1.1\r\n\r\n" + monkeys
-	xs, _, _, err := importGor(t, ok+first+"\n"+second+monkeys)
-	require.EqualError(t, err, fmt.Sprintf("import x.gor: record at byte %d: separator missing before byte %d: put the line of three monkeys there, or record again",
-		len(ok), len(ok)+len(first)+1))
-	require.Len(t, xs, 1, "what came before it is kept")
+func TestGorReadsOnWhereASeparatorIsMissing(t *testing.T) {
+	const at = "1500000000000000000 0\n"
+	get := func(id, path string) string {
+		return "1 " + id + " " + at + "GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"
+	}
+	for _, c := range []struct {
+		sentence, first, second string
+		targets                 string
+		body                    string
+		lost                    replay.Tally
+	}{
+		{"behind a whole message", get(connA1, "/1"), get(connB, "/2"), "/1 /2", "", nil},
+		{"behind a line end", get(connA1, "/1") + "\n", get(connB, "/2"), "/1 /2", "", nil},
+		{"in a body cut short", "1 " + connA1 + " " + at + "POST /1 HTTP/1.1\r\nContent-Length: 900\r\n\r\nabc\n", get(connB, "/2"), "/1 /2", "abc\n", nil},
+		{"in a chunked body cut short", "1 " + connA1 + " " + at + "POST /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc\n", get(connB, "/2"), "/2", "", replay.Tally{capture.LostMessage: 1}},
+		{"behind a head without end", "1 " + connA1 + " " + at + "GET /1 HTTP/1.1\r\nHost: h\n", get(connB, "/2"), "/2", "", replay.Tally{capture.LostMessage: 1}},
+		{"behind a response of nobody", "2 " + connA1 + " " + at + "HTTP/1.1 200 OK\r\n\r\nabc\n", get(connB, "/2"), "/2", "", replay.Tally{capture.LostOrphan: 1}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			before := get(connA2, "/0") + monkeys
+			xs, problems, g, err := importGor(t, before+c.first+c.second+monkeys)
+			require.NoError(t, err)
+			var targets []string
+			for _, x := range xs {
+				targets = append(targets, x.Target)
+				if x.Target == "/1" {
+					require.Equal(t, c.body, string(x.Body))
+				}
+			}
+			require.ElementsMatch(t, strings.Fields("/0 "+c.targets), targets)
+			require.Equal(t, c.lost, g.Counts().Lost)
+			require.Contains(t, problems[len(problems)-1], fmt.Sprintf("record at byte %d: separator missing before byte %d; read on from there",
+				len(before), len(before)+len(c.first)))
+		})
+	}
+}
+
+func TestGorBodyThatLooksLikeRecords(t *testing.T) {
+	body := "x\n1 " + connB + " 1500000000000000000 0\nGET /no HTTP/1.1\r\n\r\n"
+	xs, problems, _, err := importGor(t, fmt.Sprintf("1 %s 1500000000000000000 0\nPOST /1 HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s%s", connA1, len(body), body, monkeys))
+	require.NoError(t, err)
+	require.Empty(t, problems)
+	require.Len(t, xs, 1)
+	require.Equal(t, body, string(xs[0].Body), "its length is told, and fits")
+}
+
+func TestGorChunksAreOneRecording(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, n int) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, "1 %s %d 0\nGET /%d HTTP/1.1\r\n\r\n%s", connA1, 1500000000000000000+n, n, monkeys), 0o600))
+	}
+	for _, n := range []int{0, 1, 2, 9, 10, 12} {
+		write(fmt.Sprintf("r_%d.gor", n), n)
+	}
+	var problems []string
+	in, err := capture.Open(filepath.Join(dir, "r.gor"), capture.ImportOptions{Problem: func(err error) { problems = append(problems, err.Error()) }})
+	require.NoError(t, err)
+	defer in.Close()
+	xs, err := all(t, in)
+	require.NoError(t, err)
+	var targets []string
+	for _, x := range xs {
+		targets = append(targets, x.Target)
+	}
+	require.Equal(t, "/0 /1 /2 /9 /10 /12", strings.Join(targets, " "), "in the order of their numbers")
+	require.Equal(t, replay.Tally{capture.LostChunk: 7}, in.Counts().Lost)
+	require.Len(t, problems, 7)
+	require.Contains(t, problems[6], "chunk 11 is missing before ")
+
+	one, err := capture.Open(filepath.Join(dir, "r_9.gor"), capture.ImportOptions{})
+	require.NoError(t, err)
+	defer one.Close()
+	xs, err = all(t, one)
+	require.NoError(t, err)
+	require.Len(t, xs, 1, "a chunk that is named is itself")
+
+	_, err = capture.Open(filepath.Join(dir, "s.gor"), capture.ImportOptions{})
+	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func TestGorGzipAndOpen(t *testing.T) {
@@ -166,7 +238,7 @@ func TestGorGzipAndOpen(t *testing.T) {
 	in, err := capture.Open(path, capture.ImportOptions{})
 	require.NoError(t, err)
 	defer in.Close()
-	require.IsType(t, (*capture.Gor)(nil), in)
+	require.Equal(t, capture.FormatGor, in.Format())
 	xs, err := all(t, in)
 	require.NoError(t, err)
 	require.Len(t, xs, 1)
@@ -211,7 +283,7 @@ func FuzzGor(f *testing.F) {
 	f.Add("1 a 5\nGET / HTTP/1.1\r\n\r\n")
 	f.Add("3 " + connA1 + " 5 1500000000000000000\nHTTP/1.1 304 x\r\n\r\n" + monkeys)
 	f.Fuzz(func(t *testing.T, text string) {
-		g, err := capture.NewGor(strings.NewReader(text), "x.gor", capture.ImportOptions{Problem: func(err error) {
+		g, err := capture.Read(strings.NewReader(text), "x.gor", capture.ImportOptions{Format: capture.FormatGor, Problem: func(err error) {
 			if !strings.HasPrefix(err.Error(), "x.gor: record at byte ") {
 				t.Fatal(err)
 			}

@@ -120,11 +120,15 @@ func isToken(s string) bool {
 	return true
 }
 
+// statusOf is the status of a line such as "HTTP/1.1 200 OK"; 0 when it has none.
 func statusOf(line string) int {
-	if n, err := strconv.Atoi(string(proto.Status([]byte(line + "\r\n")))); err == nil {
-		return n
+	_, rest, _ := strings.Cut(line, " ")
+	code, _, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	n, err := strconv.Atoi(code)
+	if err != nil || n < 100 || n > 999 || !strings.HasPrefix(line, "HTTP/") {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // shorten keeps what an error repeats readable.
