@@ -15,12 +15,13 @@ const (
 	kindData   kind = 'D' // records, zstd
 	kindLedger kind = 'L' // JSON of map[source]Counts; the last one counts
 	kindIndex  kind = 'I' // one entry per frame before it, zstd
+	kindKey    kind = 'K' // the key of encrypted frames, itself an age file
 )
 
 // Bits of header.flags.
 const (
 	flagZstd      = 1 << 0
-	flagEncrypted = 1 << 1 // reserved: this version refuses it
+	flagEncrypted = 1 << 1 // session set and payload are sealed with the tape's key
 	flagGaps      = 1 << 2 // the frame holds gap records, so a summary need not open the others
 )
 
@@ -28,13 +29,14 @@ const headerSize = 52
 
 // header is the fixed start of every frame, little endian:
 //
-//	0 magic[4]  4 kind u8  5 flags u8  6 zero u16  8 stored u32  12 size u32  16 records u32
-//	20 crc32c of the stored payload u32  24 tsMin i64  32 tsMax i64  40 first record u64
+//	0 magic[4]  4 kind u8  5 flags u8  6 set u16  8 stored u32  12 size u32  16 records u32
+//	20 crc32c of the stored bytes u32  24 tsMin i64  32 tsMax i64  40 first record u64
 //	48 crc32c of bytes 0..47 u32
 type header struct {
 	kind    kind
 	flags   byte
-	stored  uint32 // payload bytes in the file
+	set     uint16 // bytes of the session set in front of the payload; 0: any session may be in the frame
+	stored  uint32 // bytes behind the header in the file: session set and payload
 	size    uint32 // payload bytes after decompression
 	records uint32
 	crc     uint32 // of the stored payload
@@ -46,7 +48,8 @@ type header struct {
 func (h header) append(b []byte) []byte {
 	start := len(b)
 	b = append(b, frameMagic...)
-	b = append(b, byte(h.kind), h.flags, 0, 0)
+	b = append(b, byte(h.kind), h.flags)
+	b = binary.LittleEndian.AppendUint16(b, h.set)
 	b = binary.LittleEndian.AppendUint32(b, h.stored)
 	b = binary.LittleEndian.AppendUint32(b, h.size)
 	b = binary.LittleEndian.AppendUint32(b, h.records)
@@ -77,6 +80,7 @@ func parseHeader(b []byte) (header, error) {
 	h := header{
 		kind:    kind(b[4]),
 		flags:   b[5],
+		set:     binary.LittleEndian.Uint16(b[6:]),
 		stored:  binary.LittleEndian.Uint32(b[8:]),
 		size:    binary.LittleEndian.Uint32(b[12:]),
 		records: binary.LittleEndian.Uint32(b[16:]),
@@ -85,8 +89,8 @@ func parseHeader(b []byte) (header, error) {
 		tsMax:   int64(binary.LittleEndian.Uint64(b[32:])),
 		first:   binary.LittleEndian.Uint64(b[40:]),
 	}
-	if h.flags&flagEncrypted != 0 {
-		return h, errors.New("encrypted frame: this version cannot read it")
+	if uint32(h.set) > h.stored {
+		return h, fmt.Errorf("%w: a session set of %d bytes in a frame of %d", errLimit, h.set, h.stored)
 	}
 	// Records of a data frame share one decompression buffer; an index grows with the tape.
 	if h.kind != kindIndex && h.size > frameMax || h.stored > math.MaxInt32 || h.size > math.MaxInt32 {

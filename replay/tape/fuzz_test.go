@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
@@ -18,12 +20,22 @@ func FuzzReader(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	id, err := age.ParseX25519Identity(fuzzIdentity)
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := os.ReadFile(write(f, xs, 2, id.Recipient()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed, true)
+	f.Add(sealed[:len(sealed)-30], false)
 	f.Add(b, true)
 	f.Add(b[:len(b)-30], false)
 	f.Add(b[:len(b)/2], true)
 	f.Add([]byte("GDTAPE\x00\x01GDFR"), true)
 	f.Fuzz(func(t *testing.T, b []byte, skip bool) {
-		r, err := tape.NewReader(readerAt(b), int64(len(b)), "fuzz", tape.ReadOptions{Skip: skip})
+		r, err := tape.NewReader(readerAt(b), int64(len(b)), "fuzz", tape.ReadOptions{Skip: skip, Identities: []age.Identity{id}})
 		if err != nil {
 			return
 		}
@@ -35,5 +47,15 @@ func FuzzReader(f *testing.F) {
 		}
 		_ = r.Seek(1000)
 		_, _ = r.Next()
+		_ = r.Ledger()
+		one, err := tape.NewReader(readerAt(b), int64(len(b)), "fuzz", tape.ReadOptions{Skip: skip, Sessions: []string{"s1"}})
+		if err != nil {
+			return
+		}
+		_, _ = readAll(one)
+		_ = one.Close()
 	})
 }
+
+// fuzzIdentity opens the encrypted seed; it protects nothing.
+const fuzzIdentity = "AGE-SECRET-KEY-16N8HKGGSR0FUD7SHJ96MZR8F9CDJ3GUWDSGYJKRJ68X2CJ4FVU0QS2WWX2"

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"time"
+
+	"filippo.io/age"
 
 	"github.com/gameday-dev/gameday/replay"
 )
@@ -24,6 +25,8 @@ type Info struct {
 	Last      time.Duration `json:"last"`           // offset of the latest one
 	Gaps      []replay.Gap  `json:"gaps,omitempty"` // at most 1000; GapCount says how many there are
 	GapCount  int           `json:"gap_count"`
+	Encrypted bool          `json:"encrypted,omitempty"`
+	Locked    bool          `json:"locked,omitempty"` // no identity was given: gaps are not known
 	Ledger    replay.Ledger `json:"ledger,omitempty"` // per source, as last written
 	Damage    []*Damage     `json:"-"`
 	HasDamage bool          `json:"damaged"`
@@ -33,8 +36,9 @@ const gapsMax = 1000
 
 // ReadInfo summarises a tape from its index; it decompresses only frames that hold gaps. A
 // damaged tape has a summary too: Info.Damage says what is missing from it.
-func ReadInfo(path string) (Info, error) {
-	r, err := Open(path, ReadOptions{Skip: true})
+// An encrypted tape has one without an identity, but for its gaps.
+func ReadInfo(path string, identities ...age.Identity) (Info, error) {
+	r, err := Open(path, ReadOptions{Skip: true, Identities: identities})
 	if err != nil {
 		return Info{}, err
 	}
@@ -63,13 +67,15 @@ func (r *Reader) info() (Info, error) {
 			info.Unpacked += int64(e.size)
 			info.First = min(info.First, time.Duration(e.tsMin))
 			info.Last = max(info.Last, time.Duration(e.tsMax))
-			if e.flags&flagGaps != 0 {
+			info.Encrypted = info.Encrypted || e.flags&flagEncrypted != 0
+			if e.flags&flagGaps != 0 && !r.locked(e) {
 				if err := r.gaps(e, &info); err != nil {
 					r.note(i, err)
 				}
 			}
 		}
 	}
+	info.Locked = info.Encrypted && r.sealer == nil
 	if info.First > info.Last { // no exchange at all
 		info.First, info.Last = 0, 0
 	}
@@ -132,18 +138,23 @@ func (r *Reader) gaps(e entry, info *Info) error {
 	}
 }
 
-// Verify reads a whole tape and returns its summary with everything that is damaged in it.
-func Verify(path string) (Info, error) {
-	r, err := Open(path, ReadOptions{Skip: true})
+// locked reports whether the exchanges of a frame are sealed, and there is no key.
+func (r *Reader) locked(e entry) bool { return e.flags&flagEncrypted != 0 && r.sealer == nil }
+
+// Verify reads a whole tape and returns its summary with everything that is damaged in it. Of an
+// encrypted tape it checks all checksums without an identity, and every record with one.
+func Verify(path string, identities ...age.Identity) (Info, error) {
+	r, err := Open(path, ReadOptions{Skip: true, Identities: identities})
 	if err != nil {
 		return Info{}, err
 	}
-	for err == nil {
-		_, err = r.Next()
+	l := loader{file: &r.file, index: r.index, skip: true, from: math.MinInt64}
+	for i := range r.index {
+		if b := l.load(i); b.err != nil && !errors.Is(b.err, ErrLocked) {
+			r.frame, r.next, r.read = i, i+1, b.read
+			r.damaged(b.err)
+		}
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	info, err2 := r.info()
-	return info, errors.Join(err, err2, r.Close())
+	info, err := r.info()
+	return info, errors.Join(err, r.Close())
 }

@@ -1,15 +1,17 @@
 package tape
 
 import (
-	"container/heap"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
+	"sort"
 	"time"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -27,11 +29,18 @@ type ReadOptions struct {
 	// Message, when set, is called for each message in passing: behind its exchange, in order
 	// of time within its conversation.
 	Message func(*replay.Message)
+	// Sessions, when there are any, are the only ones whose exchanges are yielded. Frames that
+	// hold none of them are not read.
+	Sessions []string
+	// Identities open an encrypted tape: one of them has to be of one of its recipients. Without
+	// any, all but the exchanges and gaps of an encrypted tape can be read.
+	Identities []age.Identity
 }
 
 const defaultWindow = 64 << 20
 
-// A Reader yields the exchanges of a tape in order of time. It is used by one goroutine.
+// A Reader yields the exchanges of a tape in order of time. It is used by one goroutine; another one
+// that it starts reads and decodes ahead, a few frames at most, until Close.
 type Reader struct {
 	file
 	o      ReadOptions
@@ -42,15 +51,13 @@ type Reader struct {
 	order  order
 	damage []*Damage
 
-	next    int // frame to read next
-	frame   int // frame being decoded
-	from    time.Duration
-	dec     decoder
-	stored  []byte
-	payload []byte
-	read    int64 // records decoded from the current frame
+	ahead *ahead // nil until Next needs a frame
+	next  int    // frame to take next
+	frame int    // frame taken last
+	read  int64  // records decoded from it
+	from  time.Duration
 
-	held      byTime
+	held      []*replay.Exchange // in order of time
 	heldBytes int
 	last      time.Duration
 	unordered int64
@@ -97,7 +104,7 @@ func NewReader(ra io.ReaderAt, size int64, name string, o ReadOptions) (*Reader,
 		return nil, err
 	}
 	r.order = orderOf(r.index)
-	if err := r.about(); err != nil {
+	if err := errors.Join(r.about(), r.unlock()); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -115,6 +122,7 @@ func (r *Reader) Unordered() int64 { return r.unordered }
 
 // Close releases the file. Exchanges that were returned stay valid.
 func (r *Reader) Close() error {
+	r.rest()
 	r.err, r.held = os.ErrClosed, nil
 	r.zstd.Close()
 	if r.closer == nil {
@@ -131,11 +139,19 @@ func (r *Reader) Seek(at time.Duration) error {
 	if errors.Is(r.err, os.ErrClosed) {
 		return fmt.Errorf("seek tape %s: %w", r.name, r.err)
 	}
+	r.rest()
 	r.next = r.order.seek(int64(at))
 	r.from, r.last, r.err = at, math.MinInt64, nil
 	r.held, r.heldBytes = nil, 0
-	r.dec.reset(nil)
 	return nil
+}
+
+// rest ends the reading ahead.
+func (r *Reader) rest() {
+	if r.ahead != nil {
+		r.ahead.end()
+		r.ahead = nil
+	}
 }
 
 // Next returns the next exchange in order of time, io.EOF after the last one, or the first
@@ -143,12 +159,14 @@ func (r *Reader) Seek(at time.Duration) error {
 // not an error but stands in Damage.
 func (r *Reader) Next() (*replay.Exchange, error) {
 	for r.err == nil && !r.ready() {
-		r.step()
+		r.fetch()
 	}
 	if len(r.held) == 0 {
 		return nil, r.err
 	}
-	x := heap.Pop(&r.held).(*replay.Exchange)
+	x := r.held[0]
+	r.held[0] = nil
+	r.held = r.held[1:]
 	r.heldBytes -= weight(x)
 	if x.At < r.last {
 		r.unordered++
@@ -159,58 +177,71 @@ func (r *Reader) Next() (*replay.Exchange, error) {
 
 // ready reports whether no frame ahead can hold an earlier exchange than those held.
 func (r *Reader) ready() bool {
-	if len(r.held) == 0 || len(r.dec.rest) > 0 {
+	if len(r.held) == 0 {
 		return false
 	}
 	return r.heldBytes > r.o.Window || int64(r.held[0].At) <= r.order.from[r.next]
 }
 
-// step decodes one record of the open frame, or opens the next frame.
-func (r *Reader) step() {
-	if len(r.dec.rest) == 0 {
-		r.open()
-		return
+// fetch takes the next frame from the goroutine that decodes ahead.
+func (r *Reader) fetch() {
+	if r.ahead == nil {
+		r.ahead = readAhead(loader{
+			file: &r.file, index: r.index, skip: r.o.Skip, from: r.from, hashes: hashesOf(r.o.Sessions), sessions: r.o.Sessions,
+		}, r.next)
 	}
-	record, err := r.dec.next()
-	switch x := record.exchange; {
-	case err != nil:
-		r.dec.reset(nil)
-		r.damaged(err)
-		return
-	case record.gap != nil && r.o.Gap != nil:
-		r.o.Gap(*record.gap)
-	case record.message != nil && r.o.Message != nil && record.message.At >= r.from:
-		r.o.Message(record.message)
-	case x != nil && x.At >= r.from:
-		heap.Push(&r.held, x)
-		r.heldBytes += weight(x)
-	}
-	r.read++
-}
-
-func (r *Reader) open() {
-	for r.next < len(r.index) && r.index[r.next].kind != kindData {
-		r.next++
-	}
-	if r.next == len(r.index) {
-		r.err = io.EOF
+	b, more := <-r.ahead.batches
+	if !more {
+		r.next, r.err = len(r.index), io.EOF
 		if n := len(r.damage); n > 0 && !r.o.Skip && !r.damage[n-1].Tail {
 			r.err = r.damage[n-1]
 		}
 		return
 	}
-	r.frame = r.next
-	r.next++
-	r.read = 0
-	h, err := r.header(r.index[r.frame].offset)
-	if err == nil {
-		r.payload, r.stored, err = r.file.payload(h, r.index[r.frame].offset, r.stored, r.payload)
+	r.frame, r.next, r.read = b.frame, b.frame+1, b.read
+	if r.o.Gap != nil {
+		for _, g := range b.gaps {
+			r.o.Gap(g)
+		}
 	}
-	if err != nil {
-		r.damaged(err)
+	if r.o.Message != nil {
+		for _, m := range b.messages {
+			r.o.Message(m)
+		}
+	}
+	r.hold(b.exchanges)
+	switch {
+	case errors.Is(b.err, ErrLocked):
+		r.err = fmt.Errorf("read tape %s: %w", r.name, b.err)
+	case b.err != nil:
+		r.damaged(b.err)
+	}
+}
+
+// hold merges the exchanges of a frame, in order of time, into those held. Frames overlap little, so
+// mostly only the tail of what is held moves.
+func (r *Reader) hold(xs []*replay.Exchange) {
+	for _, x := range xs {
+		r.heldBytes += weight(x)
+	}
+	if len(xs) == 0 {
 		return
 	}
-	r.dec.reset(r.payload)
+	overlap := sort.Search(len(r.held), func(i int) bool { return earlier(xs[0], r.held[i]) })
+	if overlap == len(r.held) {
+		r.held = append(r.held, xs...)
+		return
+	}
+	tail := slices.Clone(r.held[overlap:])
+	r.held = r.held[:overlap]
+	for len(tail) > 0 && len(xs) > 0 {
+		if earlier(xs[0], tail[0]) {
+			r.held, xs = append(r.held, xs[0]), xs[1:]
+		} else {
+			r.held, tail = append(r.held, tail[0]), tail[1:]
+		}
+	}
+	r.held = append(append(r.held, tail...), xs...)
 }
 
 // damaged notes that the rest of the current frame cannot be read.
@@ -256,7 +287,7 @@ func (r *Reader) about() error {
 	return nil
 }
 
-// small reads the payload of a metadata or ledger frame.
+// small reads the payload of a metadata, key or ledger frame.
 func (r *Reader) small(e entry) ([]byte, error) {
 	h, err := r.header(e.offset)
 	if err != nil {
@@ -269,25 +300,30 @@ func (r *Reader) small(e entry) ([]byte, error) {
 	return payload, err
 }
 
-// byTime is a heap of exchanges, earliest first; the sequence breaks ties.
-type byTime []*replay.Exchange
-
-func (h byTime) Len() int { return len(h) }
-func (h byTime) Less(i, j int) bool {
-	if h[i].At != h[j].At {
-		return h[i].At < h[j].At
+// unlock finds the key of an encrypted tape. Any of its key frames will do.
+func (r *Reader) unlock() error {
+	if len(r.o.Identities) == 0 {
+		return nil
 	}
-	return h[i].Seq < h[j].Seq
+	var errs []error
+	for _, e := range r.index {
+		if e.kind != kindKey {
+			continue
+		}
+		wrapped, err := r.small(e)
+		if err == nil {
+			r.sealer, err = unwrap(wrapped, r.o.Identities)
+		}
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("unlock tape %s: key at byte %d: %w", r.name, e.offset, err))
+	}
+	return errors.Join(errs...)
 }
-func (h byTime) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *byTime) Push(x any)   { *h = append(*h, x.(*replay.Exchange)) }
-func (h *byTime) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return x
-}
+
+// earlier orders exchanges by time; the sequence breaks ties.
+func earlier(x, y *replay.Exchange) bool { return x.At < y.At || x.At == y.At && x.Seq < y.Seq }
 
 // weight is about what an exchange takes in memory.
 func weight(x *replay.Exchange) int {

@@ -32,6 +32,9 @@ const (
 	tableString = 256
 )
 
+// exchangeMin is less than any exchange takes in a frame.
+const exchangeMin = 12
+
 // encoder turns exchanges into records. Its string table and its deltas live for one frame.
 type encoder struct {
 	head  []byte // scratch: the head of the record being written
@@ -172,6 +175,44 @@ type decoder struct {
 	table []string
 	at    time.Duration
 	seq   uint64
+
+	// Exchanges and header lines are cut from small slabs, so that one that is kept for long keeps
+	// some kilobytes of its neighbours, and not their frame.
+	both   []both
+	fields []replay.Field
+}
+
+// both is an exchange with its response.
+type both struct {
+	x replay.Exchange
+	r replay.Response
+}
+
+const (
+	bothSlab  = 32  // 12 KiB
+	fieldSlab = 256 // 8 KiB
+)
+
+func (d *decoder) newBoth() *both {
+	if len(d.both) == 0 {
+		d.both = make([]both, bothSlab)
+	}
+	b := &d.both[0]
+	d.both = d.both[1:]
+	return b
+}
+
+// newHeader returns n lines; adding to them does not touch their neighbours.
+func (d *decoder) newHeader(n int) replay.Header {
+	if n > len(d.fields) {
+		if n > fieldSlab/4 {
+			return make(replay.Header, n)
+		}
+		d.fields = make([]replay.Field, fieldSlab)
+	}
+	h := d.fields[:n:n]
+	d.fields = d.fields[n:]
+	return h
 }
 
 func (d *decoder) reset(payload []byte) {
@@ -199,7 +240,13 @@ func (d *decoder) next() (r decoded, err error) {
 			return r, fmt.Errorf("%w: bad head length", errRecord)
 		}
 		head, bodies := record[1+k:1+k+int(headLen)], record[1+k+int(headLen):]
+		if record[0] < recordExchange || record[0] > recordMessage {
+			continue
+		}
 		f := fields{s: string(head), d: d}
+		if len(bodies) > 0 {
+			bodies = append(make([]byte, 0, len(bodies)), bodies...) // the payload's place is used again
+		}
 		switch record[0] {
 		case recordExchange:
 			r.exchange, err = f.exchange(bodies)
@@ -223,7 +270,8 @@ type fields struct {
 }
 
 func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
-	x := new(replay.Exchange)
+	both := f.d.newBoth()
+	x := &both.x
 	flags := f.uvarint()
 	f.d.at += time.Duration(f.varint())
 	f.d.seq += uint64(f.varint())
@@ -242,7 +290,8 @@ func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 		x.Trailer = f.header()
 	}
 	if flags&bitResponse != 0 {
-		r := &replay.Response{Cut: flags&bitCut != 0}
+		r := &both.r
+		r.Cut = flags&bitCut != 0
 		r.Status = int(f.uvarint())
 		r.FirstByte = time.Duration(f.varint())
 		r.Duration = time.Duration(f.varint())
@@ -289,6 +338,15 @@ func (f *fields) fail(what string) {
 
 // uvarint is binary.Uvarint for a string, so that the head is copied once.
 func (f *fields) uvarint() uint64 {
+	if len(f.s) > 0 && f.s[0] < 0x80 {
+		v := uint64(f.s[0])
+		f.s = f.s[1:]
+		return v
+	}
+	return f.long()
+}
+
+func (f *fields) long() uint64 {
 	var v uint64
 	for i := 0; i < len(f.s) && i < binary.MaxVarintLen64; i++ {
 		c := f.s[i]
@@ -341,7 +399,7 @@ func (f *fields) header() replay.Header {
 	if n == 0 {
 		return nil
 	}
-	h := make(replay.Header, n)
+	h := f.d.newHeader(int(n))
 	for i := range h {
 		h[i].Name = f.string()
 		h[i].Value = f.string()
@@ -349,6 +407,7 @@ func (f *fields) header() replay.Header {
 	return h
 }
 
+// body takes its bytes from b, which the record owns.
 func (f *fields) body(b []byte) (body []byte, whole int64, rest []byte) {
 	n, missing := f.uvarint(), f.uvarint()
 	if n > uint64(len(b)) || missing > 1<<62 {
@@ -356,7 +415,7 @@ func (f *fields) body(b []byte) (body []byte, whole int64, rest []byte) {
 		return nil, 0, b
 	}
 	if n > 0 {
-		body = append(make([]byte, 0, n), b[:n]...)
+		body = b[:n:n]
 	}
 	return body, int64(n + missing), b[n:]
 }

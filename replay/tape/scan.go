@@ -2,6 +2,7 @@ package tape
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ type file struct {
 	size int64
 	name string
 	zstd *zstd.Decoder // limited to the capacity it is given
+
+	version byte
+	sealer  *sealer // nil without a key
 }
 
 // start checks the magic and the version.
@@ -26,8 +30,9 @@ func (f *file) start() error {
 	if f.size < fileHeaderSize || string(b[:len(fileMagic)]) != fileMagic {
 		return fmt.Errorf("read tape %s: not a tape: magic missing: import .gor files and access logs first", f.name)
 	}
-	if v := b[fileHeaderSize-1]; v != Version {
-		return fmt.Errorf("read tape %s: format version %d: this build reads version %d: use the build that wrote it to convert it", f.name, v, Version)
+	f.version = b[fileHeaderSize-1]
+	if f.version == 0 || f.version > Version {
+		return fmt.Errorf("read tape %s: format version %d: this build reads versions 1 to %d: use the build that wrote it to convert it", f.name, f.version, Version)
 	}
 	return nil
 }
@@ -58,16 +63,55 @@ func (f *file) payload(h header, at int64, stored, dst []byte) (payload, scratch
 	if castagnoli(stored) != h.crc {
 		return nil, stored, errors.New("payload checksum mismatch")
 	}
+	packed := stored[h.set:]
+	if h.flags&flagEncrypted != 0 {
+		if f.sealer == nil {
+			return nil, stored, ErrLocked
+		}
+		if packed, err = f.sealer.open(packed, h, at, partPayload); err != nil {
+			return nil, stored, err
+		}
+	}
 	if h.flags&flagZstd == 0 {
-		return stored, nil, checkSize(stored, h)
+		return packed, nil, checkSize(packed, h)
 	}
 	if cap(dst) < int(h.size) {
 		dst = make([]byte, 0, h.size)
 	}
-	if payload, err = f.zstd.DecodeAll(stored, dst[:0:h.size]); err != nil {
+	if payload, err = f.zstd.DecodeAll(packed, dst[:0:h.size]); err != nil {
 		return nil, stored, fmt.Errorf("decompress: %w", err)
 	}
 	return payload, stored, checkSize(payload, h)
+}
+
+// mayHold reports whether one of the sessions, by hash, can be in the frame at a place. A set that
+// cannot be read, or a frame without one, may hold any: its payload will tell.
+func (f *file) mayHold(h header, at int64, hashes []uint32) bool {
+	if h.set < 4 || h.flags&flagGaps != 0 {
+		return true
+	}
+	b := make([]byte, h.set)
+	if _, err := f.r.ReadAt(b, at+headerSize); err != nil && !errors.Is(err, io.EOF) {
+		return true
+	}
+	var err error
+	if h.flags&flagEncrypted != 0 {
+		if f.sealer == nil {
+			return true
+		}
+		b, err = f.sealer.open(b, h, at, partSet)
+	} else {
+		end := len(b) - 4
+		if binary.LittleEndian.Uint32(b[end:]) != castagnoli(b[:end]) {
+			return true
+		}
+		b = b[:end]
+	}
+	if err != nil {
+		return true
+	}
+	has, err := setHas(b, hashes)
+	return has || err != nil
 }
 
 func checkSize(payload []byte, h header) error {

@@ -1,10 +1,11 @@
 // Package tape stores captured exchanges on disk.
 //
 // A tape is one append-only file of compressed frames. Each frame carries its own checksums,
-// time range and record count, and can be decoded without its neighbours. So a tape that was
-// cut by a kill -9 is readable up to its last whole frame, a damaged frame costs its own
-// records and no others, and a reader finds any moment by binary search in constant memory.
-// docs/formats.md describes every byte.
+// time range, record count and set of sessions, and can be decoded without its neighbours. So a
+// tape that was cut by a kill -9 is readable up to its last whole frame, a damaged frame costs its
+// own records and no others, and a reader finds any moment by binary search, and any session by
+// the sets, in constant memory. Frames may be encrypted for age recipients: that changes nothing
+// of this. docs/formats.md describes every byte.
 //
 //	capture -> Writer -> [magic][meta][data][data]...[ledger][index][footer] -> Reader -> player
 //
@@ -17,8 +18,9 @@ import (
 	"time"
 )
 
-// Version is the format version this package writes, the last byte of the file's magic.
-const Version = 1
+// Version is the format version this package writes, the last byte of the file's magic. It reads
+// all versions since the first.
+const Version = 2
 
 // Limits of the format. A reader refuses what is over them before it allocates.
 const (

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -65,10 +66,10 @@ func randomBytes(rng *rand.Rand, n int) []byte {
 }
 
 // write makes a tape with a frame after every per exchanges, and returns its path.
-func write(t testing.TB, xs []*replay.Exchange, per int) string {
+func write(t testing.TB, xs []*replay.Exchange, per int, to ...age.Recipient) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.gdtape")
-	w, err := tape.Create(path, tape.Meta{Source: "test"}, tape.Options{Flush: time.Hour})
+	w, err := tape.Create(path, tape.Meta{Source: "test"}, tape.Options{Flush: time.Hour, Recipients: to})
 	require.NoError(t, err)
 	for i, x := range xs {
 		require.NoError(t, w.Record(x))
@@ -181,18 +182,27 @@ func TestKillLeavesEverythingUpToTheLastWholeFrame(t *testing.T) {
 }
 
 func TestTapeCutAtEveryByteOfItsLastTwoFrames(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { cutEverywhere(t, 1, nil, nil) })
+	t.Run("encrypted", func(t *testing.T) {
+		cutEverywhere(t, 2, []age.Recipient{glassLock{}}, []age.Identity{glassLock{}})
+	})
+}
+
+// cutEverywhere tries each length of a tape whose first data frame is the one with that number.
+func cutEverywhere(t *testing.T, data int, to []age.Recipient, ids []age.Identity) {
 	xs := shopping(12, 6)
 	for i := range xs { // small frames, so that every offset can be tried
 		xs[i].Body, xs[i].Size = nil, 0
 	}
-	path := write(t, xs, 6)
+	path := write(t, xs, 6, to...)
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
 	offsets := frameOffsets(whole)
-	require.GreaterOrEqual(t, len(offsets), 4) // meta, two data frames, index
-	first, second, index := offsets[1], offsets[2], offsets[3]
+	require.GreaterOrEqual(t, len(offsets), data+3) // what comes before, two data frames, what follows
+	first, second, index := offsets[data], offsets[data+1], offsets[data+2]
+	last := offsets[len(offsets)-1] // a closed tape says its key once more before the index
 	for cut := first; cut < int64(len(whole)); cut++ {
-		r, err := tape.NewReader(readerAt(whole[:cut]), cut, "cut", tape.ReadOptions{})
+		r, err := tape.NewReader(readerAt(whole[:cut]), cut, "cut", tape.ReadOptions{Identities: ids})
 		require.NoError(t, err, "cut at %d", cut)
 		got, err := readAll(r)
 		require.NoError(t, err, "cut at %d", cut)
@@ -204,8 +214,8 @@ func TestTapeCutAtEveryByteOfItsLastTwoFrames(t *testing.T) {
 			want = 6
 		}
 		require.Len(t, got, want, "cut at %d", cut)
-		atBoundary := cut == first || cut == second || cut == index
-		if insideFrame := !atBoundary && cut < index; insideFrame {
+		atBoundary := cut == first || cut == second || cut == index || cut == last
+		if insideFrame := !atBoundary && cut < last; insideFrame {
 			require.Len(t, r.Damage(), 1, "cut at %d", cut)
 			require.True(t, r.Damage()[0].Tail)
 		}
@@ -214,32 +224,42 @@ func TestTapeCutAtEveryByteOfItsLastTwoFrames(t *testing.T) {
 }
 
 func TestEveryDamagedByteCostsItsFrameAlone(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { damageEverywhere(t, 1, nil, nil) })
+	t.Run("encrypted", func(t *testing.T) {
+		damageEverywhere(t, 2, []age.Recipient{glassLock{}}, []age.Identity{glassLock{}})
+	})
+}
+
+// damageEverywhere tries each byte of the second data frame; the first is the one with that number.
+func damageEverywhere(t *testing.T, data int, to []age.Recipient, ids []age.Identity) {
 	xs := shopping(18, 7)
 	for i := range xs {
 		xs[i].Body, xs[i].Size = nil, 0
 	}
-	whole, err := os.ReadFile(write(t, xs, 6))
+	whole, err := os.ReadFile(write(t, xs, 6, to...))
 	require.NoError(t, err)
 	offsets := frameOffsets(whole)
-	second, third := offsets[2], offsets[3]
+	second, third := offsets[data+1], offsets[data+2]
 	for _, closed := range []bool{true, false} {
 		b := append([]byte(nil), whole...)
 		if !closed {
-			b = b[:offsets[4]]
+			b = b[:offsets[data+3]]
 		}
 		for at := second; at < third; at++ {
 			b[at] ^= 0x40
-			stop, err := tape.NewReader(readerAt(b), int64(len(b)), "x.gdtape", tape.ReadOptions{})
+			stop, err := tape.NewReader(readerAt(b), int64(len(b)), "x.gdtape", tape.ReadOptions{Identities: ids})
 			require.NoError(t, err)
 			got, err := readAll(stop)
+			require.NoError(t, stop.Close())
 			var damage *tape.Damage
 			require.ErrorAs(t, err, &damage, "byte %d", at)
 			require.Len(t, got, 6, "byte %d: the frame before the damage is readable", at)
 			require.Equal(t, second, damage.Offset)
 
-			skip, err := tape.NewReader(readerAt(b), int64(len(b)), "x.gdtape", tape.ReadOptions{Skip: true})
+			skip, err := tape.NewReader(readerAt(b), int64(len(b)), "x.gdtape", tape.ReadOptions{Skip: true, Identities: ids})
 			require.NoError(t, err)
 			got, err = readAll(skip)
+			require.NoError(t, skip.Close())
 			require.NoError(t, err, "byte %d", at)
 			require.Len(t, got, 12, "byte %d: both other frames are readable", at)
 			require.Len(t, skip.Damage(), 1)

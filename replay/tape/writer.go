@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,15 +11,20 @@ import (
 	"sync"
 	"time"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gameday-dev/gameday/replay"
 )
 
-// Options bound what a crash can cost. The zero value is the default.
+// Options bound what a crash can cost, and say who may read. The zero value is the default.
 type Options struct {
 	Flush time.Duration // records wait at most this long for their frame to be written; 0 or less means 100 ms
 	Sync  time.Duration // written frames wait at most this long for the disk; 0 means 1 s, negative leaves it to the system
+
+	// Recipients, when there are any, are who can read the exchanges: they are encrypted before they
+	// are written. What Meta says, the ledger, and the times and sizes of frames stay readable.
+	Recipients []age.Recipient
 }
 
 // A Writer appends exchanges to a tape. Its methods may be called from several goroutines.
@@ -33,6 +39,10 @@ type Writer struct {
 	buf     []byte // records of the open frame
 	out     []byte // header and payload of the frame being written
 	frame   header // of the open frame
+	set     sessionSet
+	hashes  []uint32 // scratch of set
+	sealer  *sealer  // nil when the tape is not encrypted
+	wrapped []byte   // its key, as it is written
 	offset  int64
 	records uint64
 	index   []entry
@@ -69,6 +79,13 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create tape %s: %w", path, err)
 	}
+	var sealer *sealer
+	var wrapped []byte
+	if len(o.Recipients) > 0 {
+		if sealer, wrapped, err = newSealer(o.Recipients); err != nil {
+			return nil, fmt.Errorf("create tape %s: %w", path, err)
+		}
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("create tape: %w: choose another name or remove it", err)
@@ -78,13 +95,14 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	}
 	w := &Writer{
 		path: path, f: osFile{f}, zstd: enc, enc: new(encoder),
-		sync:   o.Sync,
+		sync: o.Sync, set: make(sessionSet), sealer: sealer, wrapped: wrapped,
 		ledger: make(replay.Ledger),
 		stop:   make(chan struct{}),
 	}
 	w.open()
 	w.write(append([]byte(fileMagic), Version))
 	w.append(header{kind: kindMeta, size: uint32(len(about))}, about)
+	w.lock()
 	if w.err != nil {
 		return nil, errors.Join(w.err, f.Close(), os.Remove(path))
 	}
@@ -108,6 +126,7 @@ func (w *Writer) Record(x *replay.Exchange) error {
 	defer w.mu.Unlock()
 	w.buf = w.enc.exchange(w.buf, x)
 	w.frame.cover(int64(x.At))
+	w.set.add(x.Session)
 	return w.recorded()
 }
 
@@ -120,6 +139,7 @@ func (w *Writer) Message(m *replay.Message) error {
 	defer w.mu.Unlock()
 	w.buf = w.enc.message(w.buf, m)
 	w.frame.cover(int64(m.At))
+	w.set.add(m.Session)
 	return w.recorded()
 }
 
@@ -183,6 +203,7 @@ func (w *Writer) Close() error {
 	if len(w.ledger) > 0 {
 		w.account()
 	}
+	w.lock() // once more: without its key the whole tape is lost
 	index, at := appendIndex(nil, w.index), w.offset
 	w.append(header{kind: kindIndex, flags: flagZstd, size: uint32(len(index))}, w.zstd.EncodeAll(index, nil))
 	w.write(appendFooter(nil, at))
@@ -235,6 +256,7 @@ func (w *Writer) datasync() {
 func (w *Writer) open() {
 	w.buf = w.buf[:0]
 	w.enc.reset()
+	clear(w.set)
 	w.frame = header{kind: kindData, flags: flagZstd, first: w.records}
 	w.frame.empty()
 }
@@ -246,11 +268,43 @@ func (w *Writer) seal() {
 	}
 	h := w.frame
 	h.size = uint32(len(w.buf))
-	room := append(w.out[:0], make([]byte, headerSize)...)
-	w.out = w.zstd.EncodeAll(w.buf, room)
+	w.out = append(w.out[:0], make([]byte, headerSize)...)
+	if w.sealer != nil {
+		h.flags |= flagEncrypted
+	}
+	h.set = w.putSet(h)
+	payload := len(w.out)
+	w.out = w.zstd.EncodeAll(w.buf, w.out)
+	if w.sealer != nil {
+		w.out = w.sealer.seal(w.out, payload, h, w.offset, partPayload)
+	}
 	w.emit(h, w.out)
 	w.records += uint64(h.records)
 	w.open()
+}
+
+// putSet appends the session set to the frame being written and returns its size. It is checked by
+// itself, so that looking for a session need not read payloads.
+func (w *Writer) putSet(h header) uint16 {
+	from := len(w.out)
+	w.out, w.hashes = w.set.append(w.out, w.hashes)
+	if w.sealer != nil {
+		w.out = w.sealer.seal(w.out, from, h, w.offset, partSet)
+	} else {
+		w.out = binary.LittleEndian.AppendUint32(w.out, castagnoli(w.out[from:]))
+	}
+	if size := len(w.out) - from; size <= setMax {
+		return uint16(size)
+	}
+	w.out = w.out[:from]
+	return 0
+}
+
+// lock writes the wrapped key of an encrypted tape.
+func (w *Writer) lock() {
+	if w.sealer != nil {
+		w.append(header{kind: kindKey, size: uint32(len(w.wrapped))}, w.wrapped)
+	}
 }
 
 func (w *Writer) account() {

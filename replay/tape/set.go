@@ -1,0 +1,62 @@
+package tape
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+)
+
+// A sessionSet holds hashes of session names, 24 bits each: with 1000 sessions in a frame, one
+// that is not there is looked for in vain in 1 of 16,000 frames. It is written as differences of
+// the sorted hashes, about 2 bytes a session.
+type sessionSet map[uint32]struct{}
+
+const setMax = math.MaxUint16 // bytes; a frame of more sessions has no set
+
+// sessionHash is FNV-1a, folded to 24 bits.
+func sessionHash(name string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return h>>24 ^ h&(1<<24-1)
+}
+
+func (s sessionSet) add(name string) { s[sessionHash(name)] = struct{}{} }
+
+// append writes the set; scratch is used where it is large enough.
+func (s sessionSet) append(b []byte, scratch []uint32) ([]byte, []uint32) {
+	scratch = scratch[:0]
+	for h := range s {
+		scratch = append(scratch, h)
+	}
+	slices.Sort(scratch)
+	last := uint32(0)
+	for _, h := range scratch {
+		b = binary.AppendUvarint(b, uint64(h-last))
+		last = h
+	}
+	return b, scratch
+}
+
+var errSet = errors.New("malformed session set")
+
+// setHas reports whether a written set holds one of the hashes, which are sorted.
+func setHas(b []byte, hashes []uint32) (bool, error) {
+	at := uint64(0)
+	for len(b) > 0 {
+		step, n := binary.Uvarint(b)
+		if n <= 0 || step > 1<<24 {
+			return false, errSet
+		}
+		b, at = b[n:], at+step
+		if at >= 1<<24 {
+			return false, errSet
+		}
+		if _, ok := slices.BinarySearch(hashes, uint32(at)); ok {
+			return true, nil
+		}
+	}
+	return false, nil
+}
