@@ -67,6 +67,10 @@ type Counts struct {
 	Truncated uint64 `json:"truncated,omitempty"`   // of the captured: a body was over the limit
 	Cut       uint64 `json:"cut,omitempty"`         // of the captured: the exchange broke off
 	Shape     uint64 `json:"shape_only,omitempty"`  // of the captured: from a log, without headers and bodies
+
+	// Messages of switched connections have books of their own: those stored, and those lost, by cause.
+	Messages     uint64 `json:"messages,omitempty"`
+	MessagesLost Tally  `json:"messages_lost,omitempty"`
 }
 
 // Arrived is how many exchanges the source saw.
@@ -92,6 +96,10 @@ func (c Counts) Add(d Counts) Counts {
 	c.Truncated += d.Truncated
 	c.Cut += d.Cut
 	c.Shape += d.Shape
+	c.Messages += d.Messages
+	for cause, n := range d.MessagesLost {
+		c.MessagesLost.Count(cause, n)
+	}
 	for rule, n := range d.Filtered {
 		c.Filtered.Count(rule, n)
 	}
@@ -103,7 +111,7 @@ func (c Counts) Add(d Counts) Counts {
 
 // Clone returns a copy that shares nothing.
 func (c Counts) Clone() Counts {
-	c.Filtered, c.Lost = maps.Clone(c.Filtered), maps.Clone(c.Lost)
+	c.Filtered, c.Lost, c.MessagesLost = maps.Clone(c.Filtered), maps.Clone(c.Lost), maps.Clone(c.MessagesLost)
 	return c
 }
 

@@ -52,7 +52,7 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 			return len(r.URL.Path) >= len(o.Match) && r.URL.Path[:len(o.Match)] == o.Match
 		}
 	}
-	proxy, err := capture.NewProxy(o.To, w, options)
+	proxy, err := capture.NewProxy(o.To, w, capture.ProxyOptions{Options: options})
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, listener.Close(), w.Close(), os.Remove(o.Out))
 	}

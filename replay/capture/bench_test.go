@@ -40,7 +40,7 @@ func BenchmarkTap(b *testing.B) {
 		w, err := tape.Create(filepath.Join(b.TempDir(), "x.gdtape"), tape.Meta{}, tape.Options{})
 		require.NoError(b, err)
 		tap := capture.NewTap(w, capture.Options{Redact: r.Exchange})
-		run(b, tap.Wrap(handler))
+		run(b, capture.Handler(handler, tap))
 		require.NoError(b, tap.Close())
 		c := tap.Counts()
 		b.ReportMetric(float64(c.Lost.Total())/float64(c.Arrived()), "lost-ratio")

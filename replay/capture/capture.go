@@ -41,6 +41,10 @@ type Options struct {
 	// bytes of bodies held by those in flight and waiting. 0 means 8192, and 64 MiB.
 	QueueMax  int
 	MemoryMax int64
+	// Sample is the share of sessions that is recorded: 0.1 is one of ten. 0 means all.
+	Sample float64
+	// Budget bounds what recording takes from the machine.
+	Budget Budget
 }
 
 const (
@@ -65,6 +69,9 @@ func (o Options) withDefaults() Options {
 	if o.MemoryMax <= 0 {
 		o.MemoryMax = defaultMemoryMax
 	}
+	if o.Sample <= 0 || o.Sample > 1 {
+		o.Sample = 1
+	}
 	return o
 }
 
@@ -80,4 +87,5 @@ const (
 	LostWrite     = "recorder failed"    // the recorder returned an error
 	LostRedaction = "redaction panicked" // nothing unredacted is stored
 	LostClosed    = "capture closed"     // it ended after the capture did
+	LostExchange  = "exchange left out"  // a message whose exchange is not on the tape
 )

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -17,13 +18,26 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 )
 
-// A Proxy is a reverse proxy in front of one HTTP/1.1 service that records what passes. The
-// service sees the client's method, target, host, header lines and body as they came; lines
-// that concern the connection alone are the proxy's own.
+// A Proxy is a reverse proxy in front of one service that records what passes: HTTP/1.1 and
+// HTTP/2, over TLS or not, with what travels on them: gRPC, WebSockets, event streams. The
+// service sees the client's method, target, host, header lines, body and trailer as they came,
+// in the client's version of HTTP where it speaks that; lines that concern the connection alone
+// are the proxy's own.
 type Proxy struct {
 	*Tap
-	server    *http.Server
-	transport *http.Transport
+	server   *http.Server
+	upstream *upstream
+	handlers sync.WaitGroup // Shutdown does not wait for switched connections
+}
+
+// ProxyOptions are Options, and how a Proxy speaks to both sides.
+type ProxyOptions struct {
+	Options
+	// Server makes clients speak TLS; it holds the certificate. HTTP/2 is offered to them. nil
+	// means plain text: HTTP/1.1, and HTTP/2 for clients that begin with it.
+	Server *tls.Config
+	// Upstream says whom to trust behind https; nil means the roots of the system.
+	Upstream *tls.Config
 }
 
 const (
@@ -33,7 +47,7 @@ const (
 
 // NewProxy starts a capture of the service at a base URL ("http://127.0.0.1:8080"). The
 // caller runs Serve, which closes the Proxy, or closes it.
-func NewProxy(service string, r replay.Recorder, o Options) (*Proxy, error) {
+func NewProxy(service string, r replay.Recorder, o ProxyOptions) (*Proxy, error) {
 	to, err := url.Parse(service)
 	if err != nil {
 		return nil, fmt.Errorf("capture %s: %w", service, err)
@@ -44,27 +58,24 @@ func NewProxy(service string, r replay.Recorder, o Options) (*Proxy, error) {
 	if o.Source == "" {
 		o.Source = "proxy " + to.Host
 	}
-	p := &Proxy{
-		Tap: NewTap(r, o),
-		transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			DisableCompression:    true, // the client's Accept-Encoding is the one that counts
-			MaxIdleConnsPerHost:   idlePerHost,
-			IdleConnTimeout:       time.Minute,
-			ExpectContinueTimeout: time.Second,
-		},
-	}
+	p := &Proxy{Tap: NewTap(r, o.Options), upstream: newUpstream(to, o.Upstream)}
 	p.server = &http.Server{
-		Handler:           p.Wrap(p.forward(to)),
+		Handler:           p.counted(Handler(p.forward(to), p.Tap)),
 		ConnContext:       p.ConnContext,
 		ReadHeaderTimeout: time.Minute,
 		ErrorLog:          quiet(),
+		TLSConfig:         o.Server,
+		Protocols:         new(http.Protocols),
 	}
+	p.server.Protocols.SetHTTP1(true)
+	p.server.Protocols.SetHTTP2(o.Server != nil)
+	p.server.Protocols.SetUnencryptedHTTP2(o.Server == nil)
 	return p, nil
 }
 
 // Serve captures on the listener until the context is done, then lets exchanges under way
-// end (10 s at most), records what is queued and returns the first error of any of it.
+// end (10 s at most), cuts WebSockets, which have no end, records what is queued and returns
+// the first error of any of it.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	var stopper sync.WaitGroup
 	served := make(chan struct{})
@@ -80,19 +91,35 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 			stopped = errors.Join(fmt.Errorf("capture: exchanges under way were cut: %w", err), p.server.Close())
 		}
 	})
-	err := p.server.Serve(l)
+	var err error
+	if p.server.TLSConfig != nil {
+		err = p.server.ServeTLS(l, "", "") // the configuration has the certificate
+	} else {
+		err = p.server.Serve(l)
+	}
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	close(served)
 	stopper.Wait()
-	p.transport.CloseIdleConnections()
+	p.hangUp()
+	p.handlers.Wait()
+	p.upstream.close()
 	return errors.Join(err, stopped, p.Close())
+}
+
+// counted keeps track of handlers under way.
+func (p *Proxy) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.handlers.Add(1)
+		defer p.handlers.Done()
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (p *Proxy) forward(to *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{
-		Transport:     p.transport,
+		Transport:     p.upstream,
 		FlushInterval: -1, // bytes go on as they come
 		ErrorLog:      quiet(),
 		Rewrite:       func(r *httputil.ProxyRequest) { rewrite(r, to) },
@@ -119,6 +146,7 @@ func rewrite(r *httputil.ProxyRequest, to *url.URL) {
 	if target := r.In.RequestURI; strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") {
 		out.URL.Opaque, out.URL.RawQuery, out.URL.ForceQuery = target, "", false // byte for byte
 	}
+	out.Trailer = r.In.Trailer // the same map: it fills when the body has ended
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if values, ok := r.In.Header[name]; ok {
 			out.Header[name] = values

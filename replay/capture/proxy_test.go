@@ -30,8 +30,11 @@ type memory struct {
 	xs     []*replay.Exchange
 	gaps   []replay.Gap
 	counts replay.Counts
-	block  chan struct{} // when set, Record waits for it
-	err    error
+
+	messages []*replay.Message
+
+	block chan struct{} // when set, Record waits for it
+	err   error
 }
 
 func (m *memory) Record(x *replay.Exchange) error {
@@ -43,6 +46,13 @@ func (m *memory) Record(x *replay.Exchange) error {
 	if m.err == nil {
 		m.xs = append(m.xs, x)
 	}
+	return m.err
+}
+
+func (m *memory) Message(msg *replay.Message) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.messages = append(m.messages, msg)
 	return m.err
 }
 
@@ -109,7 +119,7 @@ func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.12.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := &http.Server{Handler: h}
 	var running sync.WaitGroup
@@ -124,9 +134,14 @@ func serve(t *testing.T, h http.Handler) string {
 // tapped starts a proxy in front of a service; stop ends the capture and returns its error.
 func tapped(t *testing.T, service string, r replay.Recorder, o capture.Options) (addr string, p *capture.Proxy, stop func() error) {
 	t.Helper()
-	p, err := capture.NewProxy("http://"+service, r, o)
+	return proxied(t, "http://"+service, r, capture.ProxyOptions{Options: o})
+}
+
+func proxied(t testing.TB, service string, r replay.Recorder, o capture.ProxyOptions) (addr string, p *capture.Proxy, stop func() error) {
+	t.Helper()
+	p, err := capture.NewProxy(service, r, o)
 	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.12.0.2:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -147,12 +162,23 @@ func tapped(t *testing.T, service string, r replay.Recorder, o capture.Options) 
 // talk sends raw bytes and reads one response per method given.
 func talk(t *testing.T, addr, raw string, methods ...string) []string {
 	t.Helper()
+	return talkInSegments(t, addr, []string{raw}, methods...)
+}
+
+// talkInSegments is talk in several pieces, some time apart.
+func talkInSegments(t *testing.T, addr string, segments []string, methods ...string) []string {
+	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
-	_, err = io.WriteString(c, raw)
-	require.NoError(t, err)
+	for i, segment := range segments {
+		if i > 0 {
+			time.Sleep(5 * time.Millisecond) // so that each is read by itself
+		}
+		_, err = io.WriteString(c, segment)
+		require.NoError(t, err)
+	}
 	in := bufio.NewReader(c)
 	var replies []string
 	for _, m := range methods {
@@ -255,7 +281,7 @@ func TestWhatBreaksIsCounted(t *testing.T) {
 }
 
 func TestServiceDown(t *testing.T) {
-	l, err := net.Listen("tcp", "127.12.0.3:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	nobody := l.Addr().String()
 	require.NoError(t, l.Close())

@@ -15,19 +15,41 @@ type queue struct {
 	o        Options
 	recorder replay.Recorder
 	sessions *sessions
-	in       chan *replay.Exchange
+	sampler  *sampler
+	gate     *gate
+	in       chan parcel
 	held     atomic.Int64 // bytes of bodies in flight and waiting
+	busy     atomic.Int64 // nanoseconds that the recording goroutine worked
 	done     sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
 	counts replay.Counts
-	gap    replay.Gap // what was dropped since the last gap record
-	err    error      // the first error of the recorder
+	gaps   map[string]*replay.Gap // what was lost since the last gap records, by cause
+	notes  []replay.Gap           // to be recorded as they are
+	err    error                  // the first error of the recorder
 }
 
-func newQueue(r replay.Recorder, o Options) *queue {
-	q := &queue{o: o, recorder: r, sessions: newSessions(o.Sessions), in: make(chan *replay.Exchange, o.QueueMax)}
+// parcel is an exchange, or a message of a conversation.
+type parcel struct {
+	x    *replay.Exchange
+	m    *said
+	talk *conversation // that x begins, or that m is of
+}
+
+// reserved is how many bytes of bodies were reserved for it.
+func (e parcel) reserved() int {
+	if e.m != nil {
+		return len(e.m.Body)
+	}
+	return bodies(e.x)
+}
+
+func newQueue(r replay.Recorder, o Options, s *sampler, g *gate) *queue {
+	q := &queue{
+		o: o, recorder: r, sessions: newSessions(o.Sessions), sampler: s, gate: g,
+		in: make(chan parcel, o.QueueMax), gaps: make(map[string]*replay.Gap),
+	}
 	q.done.Go(q.drain)
 	return q
 }
@@ -51,32 +73,84 @@ func bodies(x *replay.Exchange) int {
 	return n
 }
 
-// put takes an exchange whose bodies were reserved. It never blocks on the recorder.
-func (q *queue) put(x *replay.Exchange) {
+// put takes a parcel whose bodies were reserved. It never blocks on the recorder.
+func (q *queue) put(e parcel) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		q.release(bodies(x))
-		q.counts.Lost.Count(LostClosed, 1)
+	cause := q.gate.cause()
+	if cause == "" && q.closed {
+		cause = LostClosed
+	}
+	if cause == "" {
+		select {
+		case q.in <- e:
+			return
+		default:
+			cause = LostQueueFull
+		}
+	}
+	q.release(e.reserved())
+	q.count(e, cause)
+}
+
+// count keeps the books of a parcel that is lost. The caller holds the lock.
+func (q *queue) count(e parcel, cause string) {
+	if e.m != nil {
+		q.counts.MessagesLost.Count(cause, 1)
 		return
 	}
-	select {
-	case q.in <- x:
-	default:
-		q.release(bodies(x))
-		q.counts.Lost.Count(LostQueueFull, 1)
-		if q.gap.Lost == 0 {
-			q.gap = replay.Gap{From: x.At, To: x.At, Cause: LostQueueFull}
-		}
-		q.gap.From, q.gap.To = min(q.gap.From, x.At), max(q.gap.To, x.At)
-		q.gap.Lost++
+	if e.talk != nil {
+		e.talk.out.Store(true)
 	}
+	q.counts.Lost.Count(cause, 1)
+	if cause != LostClosed && cause != LostWrite && cause != LostRedaction {
+		q.gap(cause, e.x.At)
+	}
+}
+
+// gap widens the gap record of a cause. The caller holds the lock.
+func (q *queue) gap(cause string, at time.Duration) {
+	g := q.gaps[cause]
+	if g == nil {
+		g = &replay.Gap{From: at, To: at, Cause: cause}
+		q.gaps[cause] = g
+	}
+	g.From, g.To = min(g.From, at), max(g.To, at)
+	g.Lost++
+}
+
+// lose counts an exchange of which nothing was kept.
+func (q *queue) lose(cause string, at time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.Lost.Count(cause, 1)
+	q.gap(cause, at)
+}
+
+// loseMessage counts a message of which nothing was kept.
+func (q *queue) loseMessage(cause string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.MessagesLost.Count(cause, 1)
 }
 
 func (q *queue) filtered(rule string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.counts.Filtered.Count(rule, 1)
+}
+
+func (q *queue) sampledOut() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.Sampled++
+}
+
+// note records a gap that others know of.
+func (q *queue) note(g replay.Gap) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.notes = append(q.notes, g)
 }
 
 // ledger returns a copy of the counts.
@@ -100,35 +174,56 @@ func (q *queue) close() error {
 	return q.err
 }
 
+// drain is the one goroutine that redacts, names and records.
 func (q *queue) drain() {
 	books := time.NewTicker(time.Second)
 	defer books.Stop()
 	var last replay.Counts
 	for {
 		select {
-		case x, ok := <-q.in:
+		case e, ok := <-q.in:
 			if !ok {
 				q.keepBooks(&last)
 				return
 			}
-			q.record(x)
+			began := time.Now()
+			n := e.reserved() // redaction changes it
+			q.record(e)
+			q.release(n)
+			q.busy.Add(int64(time.Since(began)))
 		case <-books.C:
 			q.keepBooks(&last)
 		}
 	}
 }
 
-func (q *queue) record(x *replay.Exchange) {
-	defer q.release(bodies(x)) // as they were reserved: redaction changes them
+func (q *queue) record(e parcel) {
+	if cause := q.gate.cause(); cause != "" {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.count(e, cause)
+		return
+	}
+	if e.m != nil {
+		q.message(e)
+		return
+	}
+	x := e.x
 	truncated := x.Truncated() || x.Response != nil && x.Response.Truncated()
-	lost, err := q.hand(x)
+	lost, taken, err := q.hand(x)
+	if e.talk != nil {
+		e.talk.session = x.Session
+		e.talk.out.Store(!taken)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if lost != "" {
-		q.counts.Lost.Count(lost, 1)
-		if q.err == nil {
-			q.err = err
-		}
+	switch {
+	case lost != "":
+		q.count(e, lost)
+		q.failed(err)
+		return
+	case !taken:
+		q.counts.Sampled++
 		return
 	}
 	q.counts.Captured++
@@ -140,18 +235,69 @@ func (q *queue) record(x *replay.Exchange) {
 	}
 }
 
-// hand redacts, names and records one exchange; lost is the cause when it could not.
-func (q *queue) hand(x *replay.Exchange) (lost string, err error) {
+// failed keeps the first error. The caller holds the lock.
+func (q *queue) failed(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+}
+
+// hand redacts, names and records one exchange; lost is the cause when it could not, and taken is
+// false when its session is left out.
+func (q *queue) hand(x *replay.Exchange) (lost string, taken bool, err error) {
+	var credentials []string
+	if !q.sampler.idle() { // as they come with the next request: before redaction
+		credentials = []string{cookieValue(x.Header, q.sessions.Cookie), lastWord(x.Header.Get(q.sessions.Header))}
+	}
 	if q.o.Redact != nil {
 		if err := safely(q.o.Redact, x); err != nil {
-			return LostRedaction, err
+			return LostRedaction, false, err
 		}
 	}
 	x.Session = q.sessions.name(x)
-	if err := q.recorder.Record(x); err != nil {
-		return LostWrite, err
+	chosen := x.Session
+	if chosen == "" {
+		chosen = fmt.Sprint(x.Seq) // nobody's: chosen by itself
 	}
-	return "", nil
+	if !q.sampler.take(chosen, credentials...) {
+		return "", false, nil
+	}
+	if err := q.recorder.Record(x); err != nil {
+		return LostWrite, false, err
+	}
+	return "", true, nil
+}
+
+// message redacts and records one message.
+func (q *queue) message(e parcel) {
+	books, ok := q.recorder.(replay.Messenger)
+	if !ok || e.talk.out.Load() {
+		q.loseMessage(LostExchange)
+		return
+	}
+	if !e.talk.unpack(e.m) {
+		q.loseMessage(replay.LostParse)
+		return
+	}
+	m := &e.m.Message
+	if q.o.Redact != nil {
+		x := &replay.Exchange{Body: m.Body, Size: m.Size} // a message is a body without a header
+		if err := safely(q.o.Redact, x); err != nil {
+			q.loseMessage(LostRedaction)
+			return
+		}
+		m.Body, m.Size = x.Body, x.Size
+	}
+	m.Session = e.talk.session
+	err := books.Message(m)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err != nil {
+		q.count(e, LostWrite)
+		q.failed(err)
+		return
+	}
+	q.counts.Messages++
 }
 
 func safely(redact func(*replay.Exchange), x *replay.Exchange) (err error) {
@@ -170,23 +316,33 @@ func (q *queue) keepBooks(last *replay.Counts) {
 	if !ok {
 		return
 	}
-	q.mu.Lock()
-	gap := q.gap
-	q.gap = replay.Gap{}
-	q.mu.Unlock()
 	var err error
-	if gap.Lost > 0 {
-		err = books.Gap(gap)
+	for _, g := range q.takeGaps() {
+		if err == nil {
+			err = books.Gap(g)
+		}
 	}
-	if now := q.ledger(); err == nil && (now.Arrived() != last.Arrived() || now.Captured != last.Captured) {
+	now := q.ledger()
+	if err == nil && (now.Arrived() != last.Arrived() || now.Captured != last.Captured ||
+		now.Messages != last.Messages || now.MessagesLost.Total() != last.MessagesLost.Total()) {
 		*last = now
 		err = books.Account(q.o.Source, now)
 	}
 	if err != nil {
 		q.mu.Lock()
-		if q.err == nil {
-			q.err = err
-		}
+		q.failed(err)
 		q.mu.Unlock()
 	}
+}
+
+func (q *queue) takeGaps() []replay.Gap {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	gaps := q.notes
+	q.notes = nil
+	for cause, g := range q.gaps {
+		gaps = append(gaps, *g)
+		delete(q.gaps, cause)
+	}
+	return gaps
 }

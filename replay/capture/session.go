@@ -97,16 +97,33 @@ func (s *sessions) bind(credential, name string) {
 
 func cookieValue(h replay.Header, name string) string {
 	for _, f := range h {
-		if !strings.EqualFold(f.Name, "Cookie") {
-			continue
+		if strings.EqualFold(f.Name, "Cookie") {
+			if value := cookieIn([]string{f.Value}, name); value != "" {
+				return value
+			}
 		}
-		for pair := range strings.SplitSeq(f.Value, ";") {
+	}
+	return ""
+}
+
+// cookieIn looks for a cookie in lines of the header Cookie.
+func cookieIn(lines []string, name string) string {
+	for _, line := range lines {
+		for pair := range strings.SplitSeq(line, ";") {
 			if key, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && key == name {
 				return value
 			}
 		}
 	}
 	return ""
+}
+
+// credentialIn is the credential in the first of the lines.
+func credentialIn(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lastWord(lines[0])
 }
 
 // lastWord is a credential without its scheme.
