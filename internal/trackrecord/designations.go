@@ -6,7 +6,7 @@ type designation struct{ mutant, bug, scenario, assertion string }
 var designations = []designation{
 	{"M096", "no zone affinity", "steady", "A100"},
 
-	{"M029", "limiter off", "promotion-flood", "A40"},
+	{"M029", "limiter off", "promotion-flood", "A41"},
 	{"M030", "throttles everybody", "promotion-flood", "A42"},
 	{"M031", "all callers share one key", "promotion-flood", "A42"},
 	{"M034", "waits instead of rejecting", "promotion-flood", "A44"},
@@ -16,7 +16,8 @@ var designations = []designation{
 	{"M001", "breaker never opens", "recommendation-down", "A10"},
 	{"M002", "breaker never closes", "recommendation-down", "A14"},
 	{"M003", "probe keeps its permit", "recommendation-down", "A14"},
-	{"M004", "half-open lets all through", "recommendation-down", "A13"},
+	{"M004", "half-open lets all through", "recommendation-down", "A14"},
+	{"M010", "one breaker for all dependencies", "recommendation-down", "A10"},
 	{"M011", "a breaker per request", "recommendation-down", "A10"},
 	{"M042", "optional dependency is critical", "recommendation-down", "place_order success_rate"},
 	{"M043", "fallback calls the dead dependency", "recommendation-down", "A57"},
@@ -34,7 +35,6 @@ var designations = []designation{
 	{"M078", "ejects all", "latency-monkey", "A92"},
 
 	{"M005", "breaker opens on one error", "chaos-monkey", "A15"},
-	{"M010", "one breaker for all dependencies", "chaos-monkey", "A15"},
 	{"M026", "retries on the same instance", "chaos-monkey", "A35"},
 	{"M073", "never evicts", "chaos-monkey", "A85"},
 	{"M077", "callers do not eject", "chaos-monkey", "A86"},
@@ -47,15 +47,15 @@ var designations = []designation{
 	{"M075", "accepts an empty list", "registry-partition", "A90"},
 	{"M080", "does not register again", "registry-partition", "A85"},
 
-	{"M095", "own zone or nothing", "zone-outage", "A01"},
-	{"M097", "spills onto one neighbour", "zone-outage", "A102"},
-	{"M099", "returns without a ramp", "zone-outage", "A103"},
+	{"M095", "own zone or nothing", "registry-partition", "A01"},
+	{"M097", "spills onto one neighbour", "registry-partition", "A102"},
+	{"M099", "returns without a ramp", "registry-partition", "A103"},
 	{"M119", "acknowledges before it stores", "zone-outage", "ledger"},
 
 	{"M064", "never scales down", "scale-out", "A78"},
-	{"M065", "counts no starting instances", "scale-out", "A75"},
+	{"M065", "counts no starting instances", "scale-out", "A75-never-more"},
 	{"M067", "counts starting instances as ready", "scale-out", "A76"},
-	{"M068", "no slow start", "scale-out", "A81"},
+	{"M068", "no slow start", "scale-out", "A81-new"},
 	{"M071", "averages five minutes", "scale-out", "A75"},
 	{"M076", "callers never refresh their list", "scale-out", "A96"},
 }

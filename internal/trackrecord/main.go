@@ -122,7 +122,7 @@ func (p prover) run(scenario, mutant string) error {
 		if f.Outcome == gameday.Pass || f.Severity == gameday.SeverityWarn {
 			continue
 		}
-		r.Missed = append(r.Missed, miss{Name: strings.TrimSpace(f.Flow + " " + f.Name), Kind: f.Kind, Outcome: f.Outcome, Observed: f.Observed, Why: f.Why})
+		r.Missed = append(r.Missed, miss{Name: f.Name, Kind: f.Kind, Outcome: f.Outcome, Observed: f.Observed, Why: f.Why})
 	}
 	fmt.Printf("%-20s %-5s %-12s %3.0fs  %s\n", scenario, mutant, r.Result, r.Seconds, strings.Join(r.names(gameday.Fail), ", "))
 	return p.log.append(r)
