@@ -84,6 +84,7 @@ type Fidelity struct {
 	LimitedSecond int              `json:"limited_seconds"` // seconds in which the generator missed its bound
 	Seconds       int              `json:"seconds"`
 	Connections   int64            `json:"connections"`        // opened
+	Senders       map[string]int64 `json:"senders,omitempty"`  // requests by how they were sent
 	OwnCPU        float64          `json:"own_cpu"`            // cores used by the harness process
 	Problems      []string         `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
 }

@@ -87,59 +87,53 @@ func null(b *testing.B) (url string) {
 	return "http://" + strings.TrimSpace(addr)
 }
 
-// BenchmarkPlayer plays one second per operation at a fixed rate, with everything on, and reports the CPU
-// of the player per request, and how late requests left.
-func BenchmarkPlayer(b *testing.B) {
+// plainRequest is what the floors beneath the player send: what it sends itself for the benchmarks' exchanges.
+const plainRequest = "GET /products/1 HTTP/1.1\r\nHost: 127.0.0.1:12345\r\nX-Gameday-Replay: 0\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
+
+// BenchmarkOpenLoop offers requests at a fixed rate, one second of it per operation, and reports the client's CPU per
+// request and how late requests left. The player has everything on: sessions, histograms, a record per request. The
+// floor beneath it is one thread with epoll that sends the same bytes at the same times, and takes whatever comes for
+// an answer.
+func BenchmarkOpenLoop(b *testing.B) {
 	for _, rate := range []int{5000, 15000} {
-		b.Run(fmt.Sprint(rate), func(b *testing.B) {
-			url := null(b)
-			xs := every(rate*b.N, rate, 200)
-			p, err := New(Config{
-				Open: opener(xs...), Targets: []string{url}, MaxConns: 64,
-				Traffic: gameday.TrafficPlan{MaxLate: gameday.Duration(time.Second)},
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ResetTimer()
-			cpu := ownCPU()
-			traffic, err := p.Run(b.Context(), time.Now().Add(100*time.Millisecond), func(gameday.Slice) {})
-			if err != nil {
-				b.Fatal(err)
-			}
-			f := traffic.Fidelity
-			b.ReportMetric(float64((ownCPU()-cpu).Microseconds())/float64(f.Sent), "cpu-us/request")
-			b.ReportMetric(float64(f.LatenessP50.Std().Microseconds()), "p50-late-us")
-			b.ReportMetric(float64(f.LatenessP99.Std().Microseconds()), "p99-late-us")
-			b.ReportMetric(float64(f.Due-f.Sent), "lost")
-		})
+		b.Run(fmt.Sprintf("%d/player", rate), func(b *testing.B) { benchPlayer(b, every(rate*b.N, rate, 200), gameday.TrafficPlan{}) })
+		b.Run(fmt.Sprintf("%d/epoll", rate), func(b *testing.B) { benchEpoll(b, rate) })
 	}
 }
 
-// BenchmarkSaturated plays as fast as 64 connections carry it, by a tape on which all is due at once.
+// BenchmarkSaturated has 64 connections carry what they can. The player's tape offers more than that, in as many
+// sessions as there are connections; the floor is a plain loop over net.Conn with the same parser, and without.
 func BenchmarkSaturated(b *testing.B) {
+	b.Run("player", func(b *testing.B) {
+		benchPlayer(b, every(b.N, 1_000_000, 64), gameday.TrafficPlan{Timeout: gameday.Duration(time.Hour)})
+	})
+	b.Run("net.Conn", func(b *testing.B) { benchLoop(b, true) })
+	b.Run("net.Conn unparsed", func(b *testing.B) { benchLoop(b, false) })
+}
+
+func benchPlayer(b *testing.B, xs []*Exchange, plan gameday.TrafficPlan) {
 	url := null(b)
-	xs := make([]*Exchange, b.N)
-	for i := range xs {
-		xs[i] = get("", time.Duration(i), "/products/1")
-	}
-	p, err := New(Config{Open: opener(xs...), Targets: []string{url}, MaxConns: 64, Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(time.Hour)}})
+	plan.MaxLate = gameday.Duration(time.Hour)
+	p, err := New(Config{Open: opener(xs...), Targets: []string{url}, MaxConns: 64, Traffic: plan})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ResetTimer()
 	cpu := ownCPU()
-	traffic, err := p.Run(b.Context(), time.Now(), func(gameday.Slice) {})
+	traffic, err := p.Run(b.Context(), time.Now().Add(100*time.Millisecond), func(gameday.Slice) {})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportMetric(float64((ownCPU()-cpu).Microseconds())/float64(traffic.Fidelity.Sent), "cpu-us/request")
+	f := traffic.Fidelity
+	b.ReportMetric(float64((ownCPU()-cpu).Microseconds())/float64(f.Sent), "cpu-us/request")
+	b.ReportMetric(float64(f.LatenessP50.Std().Microseconds()), "p50-late-us")
+	b.ReportMetric(float64(f.LatenessP99.Std().Microseconds()), "p99-late-us")
+	b.ReportMetric(float64(f.Due-f.Sent), "lost")
 }
 
-// BenchmarkClosedLoop is the floor beneath the player: the same bytes on 64 connections in a plain loop.
-func BenchmarkClosedLoop(b *testing.B) {
+// benchLoop has 64 goroutines send and wait for the answer in turn.
+func benchLoop(b *testing.B, parsed bool) {
 	url := null(b)
-	const request = "GET /products/1 HTTP/1.1\r\nHost: shop\r\nX-Gameday-Replay: 0\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n"
 	var wg sync.WaitGroup
 	var n atomic.Int64
 	b.ResetTimer()
@@ -152,15 +146,23 @@ func BenchmarkClosedLoop(b *testing.B) {
 				return
 			}
 			defer c.Close()
-			r := newResponseReader(bufio.NewReader(c))
+			var p responseParser
+			buf := make([]byte, 8<<10)
 			for n.Add(1) <= int64(b.N) {
-				if _, err := io.WriteString(c, request); err != nil {
+				if _, err := io.WriteString(c, plainRequest); err != nil {
 					b.Error(err)
 					return
 				}
-				if _, err := r.read("GET", false); err != nil {
-					b.Error(err)
-					return
+				p.begin("GET", false)
+				for done := false; !done; {
+					read, err := c.Read(buf)
+					if done = !parsed; parsed && err == nil {
+						_, done, err = p.feed(buf[:read])
+					}
+					if err != nil {
+						b.Error(err)
+						return
+					}
 				}
 			}
 		})

@@ -247,9 +247,10 @@ func (f *feed) shot(p pending) *shot {
 	f.seq++
 	v.sent++
 	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
-	s := &shot{due: p.due, seq: f.seq, req: p.req, sess: v.sess, trace: trace{number, mix(number)}}
+	s := newShot()
+	s.due, s.seq, s.req, s.sess, s.trace = p.due, f.seq, p.req, v.sess, trace{number, mix(number)}
 	if p.req.skip == "" && !p.req.head.needsLive() && !p.req.body.needsLive() {
-		s.render(f.stamp)
+		s.render(f.stamp, nil)
 	}
 	return s
 }
@@ -355,7 +356,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 	}
 	name := t.name + suffix
 	return &voice{by: by, sess: &session{
-		name: name, single: t.single, who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
+		name: name, single: t.single, home: hash(0, t.name), who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
 

@@ -66,13 +66,6 @@ func (l *ledger) second(due time.Duration) *second {
 	return l.seconds[i]
 }
 
-// pending returns how many requests are open.
-func (l *ledger) pending() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.open
-}
-
 // close gives the slices of every second that is complete to sink: all requests due before reached have
 // been expected, and none is open.
 func (l *ledger) close(reached time.Duration, sink func(gameday.Slice)) error {

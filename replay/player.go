@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/url"
@@ -26,6 +27,9 @@ const (
 	DefaultMaxLate  = 50 * time.Millisecond
 )
 
+// maxShards bounds the threads that send: more than any machine has use for.
+const maxShards = 256
+
 // Config says what a Player plays, and to whom. Open and Targets must be set; the zero value of everything else
 // works.
 type Config struct {
@@ -40,10 +44,14 @@ type Config struct {
 	// (Seek(time.Duration) error) or close (io.Closer) is asked to.
 	Open func() (Source, error)
 
-	Targets  []string    // base URLs; the first names the host, connections go to all in turn
+	// Targets are base URLs: http, https, or unix:///path for HTTP over a Unix socket. The first names the host,
+	// connections go to all in turn.
+	Targets  []string
 	Local    string      // IP address to dial from
-	TLS      *tls.Config // for https
+	TLS      *tls.Config // for https: certificates of the client, roots ...
+	HTTP2    bool        // send everything over HTTP/2; without it only what was recorded so, where the target speaks it
 	MaxConns int         // connections at the same time
+	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
 	Ack      Ack
 	Results  *Results // one record per request, if wanted
 }
@@ -56,7 +64,7 @@ type Ack struct{ Flow, ID string }
 type Player struct {
 	config Config
 	base   *url.URL
-	addrs  []string
+	addrs  []address
 	routes routes
 	stamp  *stamp
 
@@ -65,17 +73,19 @@ type Player struct {
 	series *series
 	lag    *lag
 
-	mu    sync.Mutex
-	inbox []*shot
-	acks  []gameday.Ack
+	mu   sync.Mutex
+	acks []gameday.Ack
 
-	engine *engine
-	ledger *ledger
-	feed   *feed
-	start  time.Time
-	fed    atomic.Int64 // all shots due before it have been handed over
-	done   atomic.Int64 // and dispatched
+	engine  *engine
+	shards  []*shard
+	ledger  *ledger
+	feed    *feed
+	start   time.Time
+	dialled atomic.Int64
 }
+
+// An address is where a target listens.
+type address struct{ network, addr string }
 
 // New returns a player, or says what is wrong with c.
 func New(c Config) (*Player, error) {
@@ -91,19 +101,35 @@ func New(c Config) (*Player, error) {
 	maxLate := c.Traffic.MaxLate.Std()
 	p.rates, p.series, p.lag = newRates(p.routes.flows), newSeries(p.routes.flows), newLag(maxLate)
 	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
-	p.engine = &engine{
-		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), busy: c.Traffic.Busy, retries: c.Traffic.Retries, maxConns: c.MaxConns,
-		now: p.now, ledger: p.ledger, again: p.pressAgain, observe: p.observe, ack: p.acknowledge, dial: p.dial,
-	}
-	if p.base.Scheme == "https" {
-		p.engine.fallback = newFallback(p.base, c.TLS, c.MaxConns, func(ctx context.Context, _, _ string) (net.Conn, error) { return p.dial(ctx) })
-	}
+	p.makeEngine()
 	p.feed = &feed{
 		plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), c.Phases.Total().Std(), c.Traffic.Loop},
 		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges,
-		out: p.post, fed: func(until time.Duration) { p.fed.Store(int64(until)) },
+		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
+}
+
+// makeEngine prepares what all shards share.
+func (p *Player) makeEngine() {
+	c := p.config
+	p.engine = &engine{
+		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy,
+		retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
+		now: p.now, ledger: p.ledger, taken: p.taken, observe: p.observe, ack: p.acknowledge, dial: p.dial,
+	}
+	secure := c.TLS.Clone()
+	if secure == nil {
+		secure = &tls.Config{}
+	}
+	if secure.ServerName == "" {
+		secure.ServerName = p.base.Hostname()
+	}
+	p.engine.courier = newCourier(p.base, secure, c.MaxConns, p.dial)
+	if p.base.Scheme == "https" {
+		p.engine.secure = secure.Clone()
+		p.engine.secure.NextProtos = []string{"http/1.1"}
+	}
 }
 
 func (c Config) withDefaults() Config {
@@ -126,6 +152,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxConns == 0 {
 		c.MaxConns = DefaultMaxConns
 	}
+	if c.Shards == 0 {
+		c.Shards = 1
+	}
 	if c.Run == "" {
 		c.Run = strconv.FormatUint(c.Seed, 16)
 	}
@@ -147,6 +176,7 @@ func (c Config) validate() error {
 	wrong(t.Timeout < 0 || t.MaxLate < 0 || t.Start < 0 || t.RetryGap < 0 || t.Retries < 0, "traffic: timeout, max_late, start, retries and retry_gap cannot be negative")
 	wrong(!slices.Contains([]string{"wait", "spill", "drop"}, t.Busy), "traffic busy %q: want wait, spill or drop", t.Busy)
 	wrong(c.MaxConns < 0, "traffic: %d connections", c.MaxConns)
+	wrong(c.Shards < 0 || c.Shards > maxShards, "traffic: %d shards: want 1 to %d", c.Shards, maxShards)
 	wrong(len(c.Targets) == 0, "traffic: no target URL")
 	wrong(!plain.accepts(c.Run), "traffic run %q: cannot stand in a header", c.Run)
 	wrong(c.Local != "" && net.ParseIP(c.Local) == nil, "traffic local address %q: not an IP address", c.Local)
@@ -164,9 +194,9 @@ func (c Config) validate() error {
 // resolve reads the targets.
 func (p *Player) resolve() error {
 	for _, target := range p.config.Targets {
-		base, err := url.Parse(target)
-		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-			return fmt.Errorf("target %q: want a URL such as http://127.0.0.1:8080", target)
+		base, a, err := parseTarget(target)
+		if err != nil {
+			return err
 		}
 		if p.base == nil {
 			p.base = base
@@ -174,29 +204,84 @@ func (p *Player) resolve() error {
 		if base.Scheme != p.base.Scheme {
 			return fmt.Errorf("target %q: another scheme than %q", target, p.base)
 		}
-		port := base.Port()
-		if port == "" {
-			port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
-		}
-		p.addrs = append(p.addrs, net.JoinHostPort(base.Hostname(), port))
+		p.addrs = append(p.addrs, a)
 	}
 	return nil
 }
 
-// Sender says in words how requests are sent.
-func (p *Player) Sender() string {
-	if p.engine.fallback != nil {
-		return "net/http (the fast path does not speak " + p.base.Scheme + ")"
+// parseTarget returns the base URL of a target and where it listens. A Unix socket is known as localhost.
+func parseTarget(target string) (*url.URL, address, error) {
+	base, err := url.Parse(target)
+	switch {
+	case err == nil && base.Scheme == "unix" && base.Host == "" && base.Path != "":
+		return &url.URL{Scheme: "http", Host: "localhost"}, address{"unix", base.Path}, nil
+	case err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https":
+		return nil, address{}, fmt.Errorf("target %q: want a URL such as http://127.0.0.1:8080 or unix:///run/shop.sock", target)
 	}
-	return "pre-serialised HTTP/1.1 on pooled connections"
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	return base, address{"tcp", net.JoinHostPort(base.Hostname(), port)}, nil
+}
+
+// Sender says in words how requests are sent and, after Run, how many in which way.
+func (p *Player) Sender() string {
+	ways := p.engine.senders()
+	switch {
+	case len(ways) == 1:
+		return slices.Collect(maps.Keys(ways))[0]
+	case len(ways) > 1:
+		var parts []string
+		for _, way := range slices.Sorted(maps.Keys(ways)) {
+			parts = append(parts, fmt.Sprintf("%d by %s", ways[way], way))
+		}
+		return strings.Join(parts, ", ")
+	case p.config.HTTP2:
+		return byHTTP2
+	case !fastPath:
+		return byNetHTTP
+	}
+	return byFastPath
 }
 
 func (p *Player) dial(ctx context.Context) (net.Conn, error) {
+	a := p.addrs[int(p.dialled.Add(1))%len(p.addrs)]
 	d := net.Dialer{KeepAlive: -1}
-	if p.config.Local != "" {
+	if p.config.Local != "" && a.network == "tcp" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(p.config.Local)}
 	}
-	return d.DialContext(ctx, "tcp", p.addrs[int(p.engine.dialled.Add(1))%len(p.addrs)])
+	nc, err := d.DialContext(ctx, a.network, a.addr)
+	if err == nil {
+		p.engine.opened.Add(1)
+	}
+	return nc, err
+}
+
+// post hands shots to the shards of their sessions.
+func (p *Player) post(shots []*shot) {
+	if len(p.shards) == 1 {
+		p.shards[0].post(shots)
+		return
+	}
+	parts := make([][]*shot, len(p.shards))
+	for _, x := range shots {
+		i := x.sess.home % uint64(len(parts))
+		parts[i] = append(parts[i], x)
+	}
+	for i, part := range parts {
+		if len(part) > 0 {
+			p.shards[i].post(part)
+		}
+	}
+}
+
+// taken notes that a shot is taken in hand.
+func (p *Player) taken(x *shot, now time.Duration) {
+	p.lag.observe(now - x.due)
+	if x.req.skip == "" && x.attempt == 0 {
+		p.rates.due(x.req.flow)
+	}
 }
 
 func (p *Player) now() time.Duration { return time.Since(p.start) }
@@ -207,6 +292,13 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	p.start, p.stamp.start = start, start
 	p.feed.keys = hash(p.config.Seed, p.config.Run, start.String())
 	p.config.Results.begin(start, p.config.Targets[0], p.config.Run)
+	for range p.config.Shards {
+		s, err := newShard(p.engine)
+		if err != nil {
+			return gameday.Traffic{}, err
+		}
+		p.shards = append(p.shards, s)
+	}
 	cpu := ownCPU()
 	began := time.Now()
 	ctx, stop := context.WithCancel(ctx)
@@ -219,7 +311,9 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 			stop()
 		}
 	})
-	players.Go(func() { p.dispatch(ctx) })
+	for _, s := range p.shards {
+		players.Go(func() { s.run(ctx) })
+	}
 	finished := make(chan struct{})
 	var slices []gameday.Slice
 	keeper.Go(func() {
@@ -232,8 +326,7 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	})
 
 	players.Wait()
-	p.engine.stop()
-	p.engine.wait()
+	p.engine.courier.close()
 	close(finished)
 	keeper.Wait()
 	elapsed := time.Since(began)
@@ -242,7 +335,7 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	return traffic, errors.Join(reading, keeping)
 }
 
-// keep does what has to be done now and then, until finished: ends what takes too long, closes seconds.
+// keep closes seconds, until finished.
 func (p *Player) keep(finished <-chan struct{}, sink func(gameday.Slice)) error {
 	var failed error
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -254,7 +347,6 @@ func (p *Player) keep(finished <-chan struct{}, sink func(gameday.Slice)) error 
 			return errors.Join(failed, p.ledger.flush(p.reached(), sink))
 		case <-tick.C:
 		}
-		p.engine.sweep()
 		if failed == nil {
 			failed = p.ledger.close(p.reached(), sink)
 		}
@@ -268,7 +360,10 @@ func (p *Player) keep(finished <-chan struct{}, sink func(gameday.Slice)) error 
 
 // reached returns the offset before which everything that was due has been dispatched.
 func (p *Player) reached() time.Duration {
-	reached := time.Duration(p.done.Load())
+	reached := time.Duration(math.MaxInt64)
+	for _, s := range p.shards {
+		reached = min(reached, time.Duration(s.reached.Load()))
+	}
 	if length := p.config.Phases.Total().Std(); length > 0 {
 		reached = min(reached, length)
 	}
@@ -295,6 +390,7 @@ func (p *Player) traffic(cpu float64) gameday.Traffic {
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
+	f.Senders = p.engine.senders()
 	p.lag.report(f)
 	f.Problems = p.problems(f, fold.pool)
 	return t

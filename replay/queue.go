@@ -45,3 +45,28 @@ func (q *queue[T]) pop() T {
 	*q = h
 	return first
 }
+
+// A fifo gives back what was put in first. Its zero value is empty.
+type fifo[T any] struct {
+	items []T
+	taken int // of the items
+}
+
+func (f *fifo[T]) len() int { return len(f.items) - f.taken }
+
+func (f *fifo[T]) push(x T) { f.items = append(f.items, x) }
+
+// first returns what pop would. The fifo must not be empty.
+func (f *fifo[T]) first() T { return f.items[f.taken] }
+
+// pop takes out the first. The fifo must not be empty.
+func (f *fifo[T]) pop() T {
+	var none T
+	x := f.items[f.taken]
+	f.items[f.taken] = none
+	if f.taken++; 2*f.taken >= len(f.items) { // what moves has been paid for by what was taken
+		f.items = append(f.items[:0], f.items[f.taken:]...)
+		f.taken = 0
+	}
+	return x
+}

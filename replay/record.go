@@ -6,11 +6,17 @@ import (
 	gameday "github.com/gameday-dev/gameday"
 )
 
-// A record is what became of one request. Times are offsets from the start of the run.
+// A record is what became of one request. Times are offsets from the start of the run, in this order; 0 where it did
+// not come so far. Between them lie what Nighthawk, too, keeps apart: the generator's own lateness (due to taken),
+// waiting for an earlier answer or for a connection, and its making (taken to sent), and service (sent to done). What
+// the user felt is due to done.
 type record struct {
-	due  time.Duration
-	sent time.Duration // first byte; 0 when it was not sent
-	done time.Duration // last byte of the answer, or the end of waiting for it
+	due   time.Duration
+	taken time.Duration // in hand: what comes later is not the generator's doing
+	had   time.Duration // a connection, which may still have to be made
+	sent  time.Duration // first byte of the request; the first time, when it was sent again over another connection
+	first time.Duration // first bytes of the answer read; 0 where net/http does not tell
+	done  time.Duration // last byte of the answer, or the end of waiting for it
 
 	fate  fate
 	again bool // pressed again by habit: not due by the tape

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
@@ -17,7 +18,9 @@ import (
 type request struct {
 	method, path string // the path without its query
 	flow         int
-	recorded     int // status; 0 when none was seen
+	recorded     int       // status; 0 when none was seen
+	rpc          rpcStatus // recorded; 0 when it is not gRPC
+	h2           h2Need
 	skip         string
 	resendable   bool // may be sent twice: safe, or with an idempotency key
 
@@ -26,6 +29,15 @@ type request struct {
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
 }
+
+// h2Need says whether a request is sent over HTTP/2.
+type h2Need uint8
+
+const (
+	h2No   h2Need = iota
+	h2May         // it was recorded so: where the target speaks it
+	h2Must        // it means nothing over HTTP/1.1, or that is what the user wants
+)
 
 // keeps reports whether header and body of the answer are of interest.
 func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" }
@@ -52,6 +64,7 @@ type editor struct {
 	ackID    string
 	host     string // of the target
 	prefix   string // of every path there
+	http2    bool   // all requests
 	composer composer
 }
 
@@ -61,7 +74,7 @@ type rewrite struct {
 }
 
 func newEditor(c Config, r routes, host, prefix string) *editor {
-	e := &editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix}
+	e := &editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
 	}
@@ -81,6 +94,7 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 	if r.skip = e.reason(x); r.skip != "" {
 		return r
 	}
+	e.protocol(r, x)
 	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
 	e.compose(r, x, l.sorter(x))
 	r.captures = l.learn(x)
@@ -88,6 +102,22 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 		r.ack = e.ackID
 	}
 	return r
+}
+
+// protocol decides what r is sent over.
+func (e *editor) protocol(r *request, x *Exchange) {
+	if strings.HasPrefix(x.Proto, "HTTP/2") {
+		r.h2 = h2May
+	}
+	if strings.HasPrefix(x.Header.Get("Content-Type"), "application/grpc") {
+		r.h2, r.rpc = h2Must, rpcUnseen
+		if x.Response != nil {
+			r.rpc = cmp.Or(readRPC(x.Response.Trailer.Get("Grpc-Status")), readRPC(x.Response.Header.Get("Grpc-Status")), rpcUnseen)
+		}
+	}
+	if e.http2 {
+		r.h2 = h2Must
+	}
 }
 
 // sorter recognises what the session knows, and its present idempotency key.

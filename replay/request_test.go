@@ -128,7 +128,7 @@ func TestClasses(t *testing.T) {
 		{"down", answer{status: 503}, 200, gameday.ClassError},
 		{"broken, as it was when recorded", answer{status: 500}, 500, gameday.ClassError},
 	} {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, classify(tt.answer, tt.recorded)) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, classify(tt.answer, tt.recorded, 0)) })
 	}
 }
 

@@ -16,120 +16,51 @@ const (
 	maxInterim   = 8        // 1xx answers before the final one
 	maxChunkLine = 1 << 10
 	maxKept      = 256 << 10
-	bufferSize   = 8 << 10
 )
 
 // An answer is what the player wants to know of a response.
 type answer struct {
 	status   int
-	size     int64 // of the body, without its framing
-	degraded bool  // X-Degraded was there
-	retry    bool  // Retry-After was there
-	final    bool  // the connection cannot be used again
+	size     int64     // of the body, without its framing
+	degraded bool      // X-Degraded was there
+	retry    bool      // Retry-After was there
+	final    bool      // the connection cannot be used again
+	rpc      rpcStatus // of an answer by gRPC
 
 	// Kept on demand; valid for good.
 	header Header
 	body   []byte
 }
 
-// A responseReader reads HTTP/1.1 responses from a connection, one after the other, without keeping what is not
-// asked for. It reads ahead into a buffer of its own.
-type responseReader struct {
-	src  io.Reader
-	buf  []byte
-	r, w int
-	head int // bytes of header seen in the present message
+// A responseParser recognises HTTP/1.1 responses in bytes as they come, and keeps none of them but what is asked for.
+// It is told of each request before its answer, with begin.
+type responseParser struct {
+	answer answer // so far
+
+	method  string
+	keep    bool
+	state   responseState
+	framing framing
+	left    int64  // of the body, or of the present chunk
+	head    int    // bytes of header seen in the present message
+	interim int    // 1xx answers seen
+	coded   bool   // there is a Transfer-Encoding
+	partial []byte // the line that has begun
 }
 
-func newResponseReader(src io.Reader) *responseReader {
-	return &responseReader{src: src, buf: make([]byte, bufferSize)}
-}
+type responseState uint8
 
-// await blocks until the first byte of the next response is there.
-func (b *responseReader) await() error {
-	if b.r < b.w {
-		return nil
-	}
-	return b.fill()
-}
-
-// ahead reports whether the server has sent more than was asked for: what comes next would be taken for the
-// answer to something else.
-func (b *responseReader) ahead() bool { return b.r < b.w }
-
-// fill reads once, after making room.
-func (b *responseReader) fill() error {
-	switch {
-	case b.r == b.w:
-		b.r, b.w = 0, 0
-	case b.w == len(b.buf) && b.r > 0:
-		b.w = copy(b.buf, b.buf[b.r:b.w])
-		b.r = 0
-	case b.w == len(b.buf):
-		b.buf = append(b.buf, make([]byte, len(b.buf))...)
-	}
-	for range 100 {
-		n, err := b.src.Read(b.buf[b.w:])
-		b.w += n
-		if n > 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return io.ErrNoProgress
-}
-
-// line returns the next line without its end, valid until the next read. A line must be shorter than limit.
-func (b *responseReader) line(limit int) ([]byte, error) {
-	seen := 0
-	for {
-		if i := bytes.IndexByte(b.buf[b.r+seen:b.w], '\n'); i >= 0 {
-			line := b.buf[b.r : b.r+seen+i]
-			b.r += seen + i + 1
-			return bytes.TrimSuffix(line, []byte("\r")), nil
-		}
-		seen = b.w - b.r
-		if seen >= limit {
-			return nil, fmt.Errorf("line of the response is longer than %d bytes", limit)
-		}
-		if err := b.fill(); err != nil {
-			return nil, unexpected(err)
-		}
-	}
-}
-
-// unexpected marks an end within a message.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// read reads one response to a request of the method. With keep it keeps header and body, the body up to
-// a limit. After an error the connection cannot be used again; the answer then holds what was seen.
-func (b *responseReader) read(method string, keep bool) (answer, error) {
-	for range maxInterim {
-		var a answer
-		framing, err := b.readHead(&a, keep)
-		if err != nil {
-			return a, err
-		}
-		if a.status == 101 {
-			return a, errors.New("response switches protocols, which was not asked for")
-		}
-		if a.status < 200 {
-			continue
-		}
-		if method == "HEAD" || a.status == 204 || a.status == 304 {
-			return a, nil
-		}
-		return a, b.readBody(&a, framing, keep)
-	}
-	return answer{}, fmt.Errorf("more than %d interim responses", maxInterim)
-}
+const (
+	inStatus responseState = iota
+	inHeaders
+	inSized
+	inChunkSize
+	inChunk
+	inChunkEnd
+	inTrailer
+	inRest // until the connection ends
+	inNothing
+)
 
 // framing says how the end of a body is found.
 type framing struct {
@@ -137,187 +68,222 @@ type framing struct {
 	length  int64 // -1: until the connection ends
 }
 
-func (b *responseReader) readHead(a *answer, keep bool) (framing, error) {
-	b.head = 0
-	line, err := b.headLine()
-	if err != nil {
-		return framing{}, err
-	}
-	old, err := parseStatusLine(line, a)
-	if err != nil {
-		return framing{}, err
-	}
-	f := framing{length: -1}
-	a.final = old
-	coded := false
-	for {
-		line, err := b.headLine()
-		if err != nil {
-			return f, err
-		}
-		if len(line) == 0 {
-			break
-		}
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || len(name) == 0 {
-			return f, fmt.Errorf("header line of the response has no name: %.40q", line)
-		}
-		value = bytes.Trim(value, " \t")
-		if keep {
-			a.header = append(a.header, Field{string(name), string(value)})
-		}
-		switch len(name) { // names of other lengths are of no interest; X-Degraded is as long as Connection
-		case len("Connection"), len("Retry-After"), len("Content-Length"), len("Transfer-Encoding"):
-			coded = bytes.EqualFold(name, []byte("Transfer-Encoding")) || coded
-			if err := f.note(a, name, value); err != nil {
-				return f, err
+// begin expects the answer to a request of the method. With keep it keeps header and body, the body up to a limit.
+func (p *responseParser) begin(method string, keep bool) {
+	*p = responseParser{method: method, keep: keep, partial: p.partial[:0]}
+}
+
+// feed takes bytes of the response, and returns those that are beyond its end. After an error the connection cannot be
+// used again.
+func (p *responseParser) feed(data []byte) (rest []byte, done bool, err error) {
+	for p.state != inNothing {
+		switch p.state {
+		case inSized, inChunk:
+			n := min(int64(len(data)), p.left)
+			p.consume(data[:n])
+			data = data[n:]
+			if p.left -= n; p.left > 0 {
+				return nil, false, nil
 			}
+			if p.state == inChunk {
+				p.state = inChunkEnd
+			} else {
+				p.state = inNothing
+			}
+		case inRest:
+			p.consume(data)
+			return nil, false, nil
+		default:
+			line, rest, ok, err := p.line(data)
+			if err != nil || !ok {
+				return nil, false, err
+			}
+			data = rest
+			if err := p.take(line); err != nil {
+				return nil, false, err
+			}
+			p.partial = p.partial[:0]
 		}
 	}
-	if coded { // the length does not count beside a coding, and such a connection is not to be trusted
-		if f.length >= 0 {
-			a.final = true
+	return data, true, nil
+}
+
+// end says that no byte will follow. It returns an error when the response is not whole.
+func (p *responseParser) end() error {
+	if p.state == inRest {
+		p.state = inNothing
+		return nil
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// line cuts the next line off, without its end; ok is false when it has not ended.
+func (p *responseParser) line(data []byte) (line, rest []byte, ok bool, err error) {
+	limit := maxHead - p.head
+	if p.state == inChunkSize || p.state == inChunkEnd {
+		limit = maxChunkLine
+	}
+	i := bytes.IndexByte(data, '\n')
+	if have := len(p.partial) + max(i, 0); have >= limit || i < 0 && have+len(data) >= limit {
+		return nil, nil, false, fmt.Errorf("header or line of the response is longer than %d bytes", limit+p.head)
+	}
+	if i < 0 {
+		p.partial = append(p.partial, data...)
+		return nil, nil, false, nil
+	}
+	line = data[:i]
+	if len(p.partial) > 0 {
+		p.partial = append(p.partial, line...)
+		line = p.partial
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), data[i+1:], true, nil
+}
+
+// take goes one line further.
+func (p *responseParser) take(line []byte) error {
+	switch p.state {
+	case inStatus:
+		return p.statusLine(line)
+	case inHeaders:
+		if len(line) == 0 {
+			return p.endHeader()
 		}
-		f.length = -1
+		return p.headerLine(line)
+	case inChunkSize:
+		return p.chunkSize(line)
+	case inChunkEnd:
+		if len(line) != 0 {
+			return fmt.Errorf("chunk of the response is longer than its size: %.40q", line)
+		}
+		p.state = inChunkSize
+	case inTrailer:
+		p.head += len(line) + 2
+		if len(line) == 0 {
+			p.state = inNothing
+		}
 	}
-	return f, nil
+	return nil
 }
 
-// headLine returns a line of the header, within the limit on all of it.
-func (b *responseReader) headLine() ([]byte, error) {
-	line, err := b.line(maxHead - b.head)
-	b.head += len(line) + 2
-	if err == nil && b.head > maxHead {
-		return nil, fmt.Errorf("header of the response is longer than %d bytes", maxHead)
-	}
-	return line, err
-}
-
-// parseStatusLine sets the status, and reports whether the protocol is older than HTTP/1.1.
-func parseStatusLine(line []byte, a *answer) (old bool, err error) {
+// statusLine sets the status.
+func (p *responseParser) statusLine(line []byte) error {
+	p.head = len(line) + 2
 	if len(line) < len("HTTP/1.1 200") || string(line[:7]) != "HTTP/1." || line[8] != ' ' {
-		return false, fmt.Errorf("not an HTTP/1 response: %.40q", line)
+		return fmt.Errorf("not an HTTP/1 response: %.40q", line)
 	}
+	status := 0
 	for _, c := range line[9:12] {
 		if c < '0' || c > '9' {
-			return false, fmt.Errorf("status of the response is no number: %.40q", line)
+			return fmt.Errorf("status of the response is no number: %.40q", line)
 		}
-		a.status = a.status*10 + int(c-'0')
+		status = status*10 + int(c-'0')
 	}
-	if a.status < 100 || len(line) > 12 && line[12] != ' ' {
-		return false, fmt.Errorf("status of the response is out of range: %.40q", line)
+	if status < 100 || len(line) > 12 && line[12] != ' ' {
+		return fmt.Errorf("status of the response is out of range: %.40q", line)
 	}
-	return line[7] == '0', nil
+	p.answer = answer{status: status, final: line[7] == '0'} // older than HTTP/1.1
+	p.framing, p.coded = framing{length: -1}, false
+	p.state = inHeaders
+	return nil
 }
 
-// note takes what matters from one header line.
-func (f *framing) note(a *answer, name, value []byte) error {
+// headerLine takes what matters from one header line.
+func (p *responseParser) headerLine(line []byte) error {
+	p.head += len(line) + 2
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 {
+		return fmt.Errorf("header line of the response has no name: %.40q", line)
+	}
+	name := line[:colon]
+	switch len(name) { // names of other lengths are of no interest; X-Degraded is as long as Connection
+	case len("Connection"), len("Retry-After"), len("Content-Length"), len("Transfer-Encoding"):
+		if err := p.note(name, bytes.Trim(line[colon+1:], " \t")); err != nil {
+			return err
+		}
+	}
+	if p.keep {
+		p.answer.header = append(p.answer.header, Field{string(name), string(bytes.Trim(line[colon+1:], " \t"))})
+	}
+	return nil
+}
+
+func (p *responseParser) note(name, value []byte) error {
 	switch {
 	case bytes.EqualFold(name, []byte("Content-Length")):
 		n, err := strconv.ParseUint(string(value), 10, 63)
 		if err != nil {
 			return fmt.Errorf("content length of the response: %w", err)
 		}
-		if f.length >= 0 && f.length != int64(n) {
-			return fmt.Errorf("response has two content lengths, %d and %d", f.length, n)
+		if p.framing.length >= 0 && p.framing.length != int64(n) {
+			return fmt.Errorf("response has two content lengths, %d and %d", p.framing.length, n)
 		}
-		f.length = int64(n)
+		p.framing.length = int64(n)
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		last := value[bytes.LastIndexByte(value, ',')+1:]
-		f.chunked = bytes.EqualFold(bytes.Trim(last, " \t"), []byte("chunked"))
+		p.framing.chunked = bytes.EqualFold(bytes.Trim(last, " \t"), []byte("chunked"))
+		p.coded = true
 	case bytes.EqualFold(name, []byte("Connection")):
 		for option := range strings.SplitSeq(string(value), ",") {
 			switch strings.ToLower(strings.TrimSpace(option)) {
 			case "close":
-				a.final = true
+				p.answer.final = true
 			case "keep-alive":
-				a.final = false
+				p.answer.final = false
 			}
 		}
 	case bytes.EqualFold(name, []byte("Retry-After")):
-		a.retry = true
+		p.answer.retry = true
 	case bytes.EqualFold(name, []byte("X-Degraded")):
-		a.degraded = true
+		p.answer.degraded = true
 	}
 	return nil
 }
 
-func (b *responseReader) readBody(a *answer, f framing, keep bool) error {
-	switch {
-	case f.chunked:
-		return b.readChunks(a, keep)
-	case f.length >= 0:
-		return b.take(a, f.length, keep)
-	}
-	a.final = true
-	for {
-		b.consume(a, b.w-b.r, keep)
-		switch err := b.fill(); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
+// endHeader decides what follows the header.
+func (p *responseParser) endHeader() error {
+	if p.coded { // the length does not count beside a coding, and such a connection is not to be trusted
+		if p.framing.length >= 0 {
+			p.answer.final = true
 		}
+		p.framing.length = -1
 	}
+	switch status := p.answer.status; {
+	case status == 101:
+		return errors.New("response switches protocols, which was not asked for")
+	case status < 200:
+		if p.interim++; p.interim == maxInterim {
+			return fmt.Errorf("more than %d interim responses", maxInterim-1)
+		}
+		p.state = inStatus
+	case p.method == "HEAD" || status == 204 || status == 304 || p.framing.length == 0 && !p.framing.chunked:
+		p.state = inNothing
+	case p.framing.chunked:
+		p.state = inChunkSize
+	case p.framing.length > 0:
+		p.state, p.left = inSized, p.framing.length
+	default:
+		p.state, p.answer.final = inRest, true
+	}
+	return nil
 }
 
-// take reads n bytes of the body.
-func (b *responseReader) take(a *answer, n int64, keep bool) error {
-	for {
-		have := min(int64(b.w-b.r), n)
-		b.consume(a, int(have), keep)
-		if n -= have; n == 0 {
-			return nil
-		}
-		if err := b.fill(); err != nil {
-			return unexpected(err)
-		}
+func (p *responseParser) consume(data []byte) {
+	if p.keep {
+		p.answer.body = append(p.answer.body, data[:min(len(data), maxKept-len(p.answer.body))]...)
 	}
+	p.answer.size += int64(len(data))
 }
 
-func (b *responseReader) consume(a *answer, n int, keep bool) {
-	if keep {
-		a.body = append(a.body, b.buf[b.r:b.r+min(n, maxKept-len(a.body))]...)
+func (p *responseParser) chunkSize(line []byte) error {
+	size, _, _ := bytes.Cut(line, []byte(";"))
+	n, err := strconv.ParseUint(string(bytes.TrimRight(size, " \t")), 16, 63)
+	if err != nil {
+		return fmt.Errorf("chunk size of the response: %w", err)
 	}
-	b.r += n
-	a.size += int64(n)
-}
-
-func (b *responseReader) readChunks(a *answer, keep bool) error {
-	for {
-		line, err := b.line(maxChunkLine)
-		if err != nil {
-			return err
-		}
-		size, _, _ := bytes.Cut(line, []byte(";"))
-		n, err := strconv.ParseUint(string(bytes.TrimRight(size, " \t")), 16, 63)
-		if err != nil {
-			return fmt.Errorf("chunk size of the response: %w", err)
-		}
-		if n == 0 {
-			return b.trailer()
-		}
-		if err := b.take(a, int64(n), keep); err != nil {
-			return err
-		}
-		if line, err = b.line(maxChunkLine); err != nil {
-			return err
-		}
-		if len(line) != 0 {
-			return fmt.Errorf("chunk of the response is longer than its size: %.40q", line)
-		}
+	if n == 0 {
+		p.state, p.head = inTrailer, 0
+		return nil
 	}
-}
-
-func (b *responseReader) trailer() error {
-	b.head = 0
-	for {
-		line, err := b.headLine()
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			return nil
-		}
-	}
+	p.state, p.left = inChunk, int64(n)
+	return nil
 }

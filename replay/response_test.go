@@ -2,7 +2,9 @@ package replay
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -11,6 +13,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// read reads one response from src, whose bytes come in the parts that it gives, and what came with its end.
+func (p *responseParser) read(src io.Reader, method string, keep bool) (a answer, rest []byte, err error) {
+	p.begin(method, keep)
+	buf := make([]byte, 4096)
+	for {
+		n, err := src.Read(buf)
+		rest, done, failed := p.feed(buf[:n])
+		switch {
+		case failed != nil || done:
+			return p.answer, rest, failed
+		case errors.Is(err, io.EOF):
+			return p.answer, nil, p.end()
+		case err != nil:
+			return p.answer, nil, err
+		}
+	}
+}
 
 func TestResponsesAreReadToTheirEnd(t *testing.T) {
 	const next = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -37,13 +57,13 @@ func TestResponsesAreReadToTheirEnd(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, src := range []io.Reader{strings.NewReader(tt.text + next), iotest.OneByteReader(strings.NewReader(tt.text + next))} {
-				b := newResponseReader(src)
-				got, err := b.read(tt.method, true)
+				var p responseParser
+				got, rest, err := p.read(src, tt.method, true)
 				require.NoError(t, err)
 				require.Equal(t, tt.body, string(got.body))
 				got.header, got.body = nil, nil
 				require.Equal(t, tt.want, got)
-				again, err := b.read("GET", false)
+				again, _, err := p.read(io.MultiReader(bytes.NewReader(rest), src), "GET", false)
 				require.NoError(t, err, "the next response starts where this one ended")
 				require.Equal(t, answer{status: 200}, again)
 			}
@@ -52,8 +72,8 @@ func TestResponsesAreReadToTheirEnd(t *testing.T) {
 }
 
 func TestABodyWithoutLengthEndsWithTheConnection(t *testing.T) {
-	b := newResponseReader(strings.NewReader("HTTP/1.1 200 OK\r\n\r\nto the end" + strings.Repeat("x", 3*bufferSize)))
-	got, err := b.read("GET", false)
+	src := strings.NewReader("HTTP/1.1 200 OK\r\n\r\nto the end" + strings.Repeat("x", 3*bufferSize))
+	got, _, err := new(responseParser).read(src, "GET", false)
 	require.NoError(t, err)
 	require.EqualValues(t, 10+3*bufferSize, got.size)
 	require.True(t, got.final)
@@ -83,46 +103,58 @@ func TestBadResponsesAreErrors(t *testing.T) {
 		{"another protocol from here on", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "switches protocols"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := newResponseReader(strings.NewReader(tt.text)).read("GET", false)
-			require.ErrorContains(t, err, tt.want)
+			for _, src := range []io.Reader{strings.NewReader(tt.text), iotest.OneByteReader(strings.NewReader(tt.text))} {
+				_, _, err := new(responseParser).read(src, "GET", false)
+				require.ErrorContains(t, err, tt.want)
+			}
 		})
 	}
 }
 
-// FuzzResponse compares with net/http: what both accept has the same status and body.
+// FuzzResponse compares with net/http: what both accept has the same status and body and ends at the same byte. In
+// whatever parts the bytes come, the answer is the same.
 func FuzzResponse(f *testing.F) {
 	f.Add("GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
-	f.Add("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+	f.Add("GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nHTTP/1.1")
 	f.Add("HEAD", "HTTP/1.0 304 OK\r\nConnection: keep-alive\r\n\r\n")
-	f.Add("GET", "HTTP/1.1 200 OK\r\n\r\nto the end")
+	f.Add("GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nto the end")
 	f.Fuzz(func(t *testing.T, method, text string) {
-		got, err := newResponseReader(iotest.HalfReader(strings.NewReader(text))).read(method, true)
-		if err != nil || len(got.body) > maxKept {
+		got, rest, err := new(responseParser).read(strings.NewReader(text), method, true)
+		split, _, splitErr := new(responseParser).read(iotest.OneByteReader(strings.NewReader(text)), method, true)
+		if fmt.Sprint(got, err) != fmt.Sprint(split, splitErr) && len(text) < 4096 {
+			t.Fatalf("%q: at once %+v %v, byte by byte %+v %v", text, got, err, split, splitErr)
+		}
+		if err != nil || len(text) >= 4096 {
 			return
 		}
-		theirs, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), &http.Request{Method: method})
-		if err != nil || theirs.StatusCode < 200 || theirs.ContentLength < 0 && len(theirs.TransferEncoding) == 0 {
-			return // net/http returns interim answers, and is stricter about names
+		in := bufio.NewReader(strings.NewReader(text))
+		theirs := &http.Response{}
+		for theirs.StatusCode < 200 { // net/http returns interim answers
+			if theirs, err = http.ReadResponse(in, &http.Request{Method: method}); err != nil {
+				return // it is stricter about names
+			}
 		}
-		body, err := io.ReadAll(io.LimitReader(theirs.Body, maxKept))
+		body, err := io.ReadAll(theirs.Body)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return
 		}
 		if theirs.StatusCode != got.status || err == nil && string(body) != string(got.body) {
 			t.Errorf("%q: %d %q, net/http %d %q", text, got.status, got.body, theirs.StatusCode, body)
 		}
+		if after, _ := io.ReadAll(in); err == nil && string(after) != string(rest) {
+			t.Errorf("%q: leaves %q, net/http %q", text, rest, after)
+		}
 	})
 }
 
 func BenchmarkReadResponse(b *testing.B) {
-	const text = "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 02 Mar 2026 10:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: 64\r\nConnection: keep-alive\r\n\r\n" +
-		"0123456789012345678901234567890123456789012345678901234567890123"
-	src := strings.NewReader(text)
-	r := newResponseReader(src)
+	text := []byte("HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Mon, 02 Mar 2026 10:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: 64\r\nConnection: keep-alive\r\n\r\n" +
+		"0123456789012345678901234567890123456789012345678901234567890123")
+	var p responseParser
 	b.ReportAllocs()
 	for b.Loop() {
-		src.Reset(text)
-		if _, err := r.read("GET", false); err != nil {
+		p.begin("GET", false)
+		if _, done, err := p.feed(text); err != nil || !done {
 			b.Fatal(err)
 		}
 	}

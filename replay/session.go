@@ -1,19 +1,23 @@
 package replay
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // A session is one user as the system under test sees it: a recorded session, or a copy of one. Its
-// requests keep their order. All but the identity is guarded by the engine's lock.
+// requests keep their order. All but the identity belongs to the thread of its shard.
 type session struct {
 	name   string // pseudonym, for people
 	who    identity
-	single bool // one request of which nobody knows who sent it
+	single bool   // one request of which nobody knows who sent it
+	home   uint64 // chooses the shard: the same for all that share bindings
 	bound  *bindings
 
-	busy    int     // requests in flight, or about to be pressed again
-	queue   []*shot // due, and waiting for the answers before them
-	conn    *conn   // last used
-	refused bool    // something that later requests need a value of was not sent, or failed
+	busy    int         // requests in flight, or about to be pressed again
+	queue   fifo[*shot] // due, and waiting for the answers before them
+	conn    *conn       // last used
+	refused bool        // something that later requests need a value of was not sent, or failed
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.
@@ -30,42 +34,58 @@ func (b *bindings) set(recorded, now string) {
 
 // A shot is one request of one session, at its time.
 type shot struct {
-	due     time.Duration
-	seq     uint64 // breaks ties of due
-	req     *request
-	sess    *session
-	trace   trace
-	attempt int    // 0, or how often it was pressed again
-	raw     []byte // ready to be sent; nil while live values may yet come
-	sent    time.Duration
-	resent  bool
+	due      time.Duration
+	seq      uint64 // breaks ties of due
+	req      *request
+	sess     *session
+	trace    trace
+	attempt  int // 0, or how often it was pressed again
+	raw      []byte
+	rendered bool // raw is ready to be sent; not while live values may yet come
+	resent   bool
+
+	taken, had, sent, first time.Duration // as in its record
 }
 
-// refuse notes that what follows in the session may lack a value for a reason that is on the record. Called
-// with the engine's lock.
-func (s *shot) refuse() {
-	if len(s.req.captures) > 0 {
-		s.sess.refused = true
+// shots keeps those that have ended for those to come: one per request would be garbage.
+var shots = sync.Pool{New: func() any { return new(shot) }}
+
+// newShot returns an empty shot.
+func newShot() *shot {
+	x := shots.Get().(*shot)
+	*x = shot{raw: x.raw[:0]}
+	return x
+}
+
+// refuse notes that what follows in the session may lack a value for a reason that is on the record.
+func (x *shot) refuse() {
+	if len(x.req.captures) > 0 {
+		x.sess.refused = true
 	}
 }
 
 // render makes the bytes, if that is still to be done, and reports whether live values were missing.
-func (s *shot) render(st *stamp) (unresolved bool) {
-	if s.raw != nil {
+func (x *shot) render(st *stamp, live map[string]string) (unresolved bool) {
+	if x.rendered {
 		return false
 	}
-	raw, missing := s.req.write(make([]byte, 0, s.req.size()), st, tag{s.seq, s.due, s.trace}, s.sess.who, s.sess.bound.live)
-	s.raw = raw
+	if size := x.req.size(); cap(x.raw) < size {
+		x.raw = make([]byte, 0, size)
+	}
+	missing := 0
+	x.raw, missing = x.req.write(x.raw[:0], st, tag{x.seq, x.due, x.trace}, x.sess.who, live)
+	x.rendered = true
 	return missing > 0
 }
 
-// record returns the account of s, to be completed.
-func (s *shot) record() record {
+// record returns the account of x, to be completed.
+func (x *shot) record() record {
 	return record{
-		due: s.due, sent: s.sent, again: s.attempt > 0, flow: s.req.flow, out: int64(len(s.raw)),
-		method: s.req.method, path: s.req.path, session: s.sess.name, trace: s.trace,
+		due: x.due, taken: x.taken, had: x.had, sent: x.sent, first: x.first,
+		again: x.attempt > 0, flow: x.req.flow, out: int64(len(x.raw)),
+		method: x.req.method, path: x.req.path, session: x.sess.name, trace: x.trace,
 	}
 }
 
 // before orders shots by due time, and then as they were planned.
-func (s *shot) before(t *shot) bool { return s.due < t.due || s.due == t.due && s.seq < t.seq }
+func (x *shot) before(y *shot) bool { return x.due < y.due || x.due == y.due && x.seq < y.seq }

@@ -1,0 +1,163 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// The ways of sending, as people are told of them.
+const (
+	byFastPath = "HTTP/1.1 pre-serialised on pooled connections"
+	byHTTP2    = "HTTP/2 by net/http"
+	byNetHTTP  = "HTTP/1.1 by net/http"
+)
+
+// A courier carries requests that the fast path does not speak: HTTP/2, gRPC with it, and everything where there is no
+// fast path. It costs several times as much per request.
+type courier struct {
+	base   *url.URL
+	either *http.Transport // HTTP/1.1; over TLS also HTTP/2, if the server wants it
+	h2c    *http.Transport // HTTP/2 without TLS
+	dial   func(context.Context) (net.Conn, error)
+
+	mu     sync.Mutex
+	asked  bool        // whether the target speaks HTTP/2 without TLS
+	speaks bool        // it does
+	only1  atomic.Bool // the target turned HTTP/2 down
+}
+
+func newCourier(base *url.URL, config *tls.Config, conns int, dial func(context.Context) (net.Conn, error)) *courier {
+	transport := func(allow func(*http.Protocols)) *http.Transport {
+		t := &http.Transport{
+			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+			TLSClientConfig: config, DisableCompression: true, MaxConnsPerHost: conns, MaxIdleConnsPerHost: conns,
+			Protocols: new(http.Protocols),
+		}
+		allow(t.Protocols)
+		return t
+	}
+	return &courier{
+		base: base, dial: dial,
+		either: transport(func(p *http.Protocols) { p.SetHTTP1(true); p.SetHTTP2(true) }),
+		h2c:    transport(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }),
+	}
+}
+
+// wants reports whether a request is to be carried, as far as is known by now.
+func (k *courier) wants(r *request) bool {
+	return !fastPath || r.h2 == h2Must || r.h2 == h2May && !k.only1.Load()
+}
+
+// carry sends a request and reads its answer; way is how.
+func (k *courier) carry(ctx context.Context, r *request, raw []byte) (a answer, way string, err error) {
+	out, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+	if err != nil {
+		return a, byNetHTTP, err
+	}
+	out.RequestURI = ""
+	out.URL.Scheme, out.URL.Host = k.base.Scheme, k.base.Host
+	if _, set := out.Header["User-Agent"]; !set {
+		out.Header["User-Agent"] = []string{""} // or one would be made up
+	}
+	if r.rpc != 0 {
+		out.Header.Set("Te", "trailers")
+	}
+	response, err := k.send(out.WithContext(ctx), r)
+	if err != nil {
+		return a, byNetHTTP, err
+	}
+	defer response.Body.Close()
+	way = byNetHTTP
+	if response.ProtoMajor == 2 {
+		way = byHTTP2
+	} else if r.h2 == h2May {
+		k.only1.Store(true)
+	}
+	err = readAnswer(&a, response, r.keeps())
+	return a, way, err
+}
+
+func (k *courier) send(out *http.Request, r *request) (*http.Response, error) {
+	if k.base.Scheme == "https" || r.h2 == h2No {
+		return k.either.RoundTrip(out)
+	}
+	if r.h2 == h2Must || k.speaksH2C() {
+		return k.h2c.RoundTrip(out)
+	}
+	return k.either.RoundTrip(out)
+}
+
+// speaksH2C finds out once whether the target understands HTTP/2 without TLS: it then answers the preface with its
+// settings. Who does not closes, or answers in HTTP/1.1. A target that cannot be reached is asked again.
+func (k *courier) speaksH2C() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asked {
+		return k.speaks
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	nc, err := k.dial(ctx)
+	if err != nil {
+		return false
+	}
+	defer nc.Close()
+	k.asked = true
+	deadline, _ := ctx.Deadline()
+	_ = nc.SetDeadline(deadline)
+	framer := http2.NewFramer(nc, nc)
+	if _, err := io.WriteString(nc, http2.ClientPreface); err != nil {
+		return false
+	}
+	if err := framer.WriteSettings(); err != nil {
+		return false
+	}
+	frame, err := framer.ReadFrame()
+	if err != nil {
+		return false
+	}
+	_, k.speaks = frame.(*http2.SettingsFrame)
+	return k.speaks
+}
+
+// close ends the idle connections; those in use end with their requests.
+func (k *courier) close() {
+	k.either.CloseIdleConnections()
+	k.h2c.CloseIdleConnections()
+}
+
+// readAnswer reads a response to its end.
+func readAnswer(a *answer, response *http.Response, keep bool) error {
+	header := response.Header
+	a.status, a.degraded, a.retry = response.StatusCode, header.Get("X-Degraded") != "", header.Get("Retry-After") != ""
+	if keep {
+		for name, values := range header {
+			for _, value := range values {
+				a.header = append(a.header, Field{name, value})
+			}
+		}
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxKept))
+		a.body = body
+		if err != nil {
+			return err
+		}
+	}
+	rest, err := io.Copy(io.Discard, response.Body)
+	a.size = rest + int64(len(a.body))
+	a.rpc = readRPC(response.Trailer.Get("Grpc-Status"))
+	if a.rpc == 0 {
+		a.rpc = readRPC(header.Get("Grpc-Status")) // an answer that is trailers alone
+	}
+	return err
+}

@@ -1,0 +1,378 @@
+package replay
+
+import (
+	"time"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// An outcome is how a request on a connection ended.
+type outcome struct {
+	answer answer
+	err    error
+	at     time.Duration // last byte, or the end of waiting
+	began  bool          // a byte of the answer came
+	dead   bool          // the connection cannot be used again
+	late   bool          // there was no answer in time
+
+	live  map[string]string // by recorded value
+	acked string            // id of the effect that the answer acknowledges
+}
+
+// take receives a shot at its due time.
+func (s *shard) take(x *shot, now time.Duration) {
+	s.e.taken(x, now)
+	if x.taken == 0 {
+		x.taken = now
+	}
+	s.e.ledger.expect(x.due)
+	s.open++
+	switch {
+	case x.req.skip != "":
+		s.skip(x, x.req.skip)
+		return
+	case x.attempt > 0: // it holds its session already
+	case x.sess.busy > 0 && s.held(x):
+		return
+	case x.sess.busy == 0 && s.barren(x):
+		return
+	default:
+		x.sess.busy++
+	}
+	s.dispatch(x)
+}
+
+// held keeps back a shot whose session is busy, by the policy; it reports false when the shot is sent nevertheless,
+// over another connection. What needs a value of an answer that is still to come waits, except to be dropped.
+func (s *shard) held(x *shot) bool {
+	switch {
+	case s.e.busy == "drop":
+		x.refuse()
+		s.skip(x, skipBusy)
+	case s.e.busy == "spill" && x.rendered:
+		s.e.spilled.Add(1)
+		return false
+	default:
+		s.e.waited.Add(1)
+		x.sess.queue.push(x)
+	}
+	return true
+}
+
+// dispatch sends x over any connection, or leaves it waiting for one.
+func (s *shard) dispatch(x *shot) {
+	p := &s.pools[0]
+	if s.e.courier.wants(x.req) {
+		p = &s.pools[1]
+	}
+	if c := s.place(p, x); c != nil {
+		p.idle.remove(c)
+		s.give(c, x)
+	} else {
+		p.waiting.push(x)
+	}
+}
+
+// place finds the connection for x; nil when there is none.
+func (s *shard) place(p *pool, x *shot) *conn {
+	c := x.sess.conn
+	switch {
+	case c != nil && c.isIdle && c.pool == p:
+	case x.sess.single || p.carried: // any will do; the warmest is the cheapest
+		c = p.idle.last
+	default:
+		c = p.idle.first
+		if c != nil && s.e.now()-c.idleSince < affinity && len(p.conns) < p.max {
+			c = nil // somebody may come back for it
+		}
+	}
+	if c == nil && len(p.conns) < p.max {
+		c = p.add()
+	}
+	return c
+}
+
+// give makes x the request in flight on c, and sends it.
+func (s *shard) give(c *conn, x *shot) {
+	x.render(s.e.stamp, x.sess.bound.live)
+	c.current = x
+	c.uses++
+	x.sess.conn = c
+	if x.had == 0 {
+		x.had = s.e.now()
+	}
+	s.wheel.set(c, x.due+s.e.timeout)
+	s.e.inFlight.Add(1)
+	switch {
+	case c.pool.carried:
+		x.sent = x.had
+		s.carry(c, x)
+	case !c.ready:
+		s.establish(c, x)
+	default:
+		s.launch(c, x)
+	}
+}
+
+// done takes the end of the request in flight on c, which goes on with the next one, is idle, or is gone.
+func (s *shard) done(c *conn, x *shot, o outcome) {
+	s.e.inFlight.Add(-1)
+	s.wheel.clear(c)
+	c.current = nil
+	if o.dead {
+		s.remove(c)
+	}
+	for recorded, now := range o.live {
+		x.sess.bound.set(recorded, now)
+	}
+	if o.err != nil || o.answer.status >= 400 {
+		x.refuse()
+	}
+	if s.mayResend(c, x, o) {
+		x.resent, x.first = true, 0
+		s.e.resent.Add(1)
+		s.give(c.pool.add(), x)
+		return
+	}
+	var next *shot
+	if s.finish(x, o) {
+		next = s.release(x.sess)
+		if !c.pool.carried {
+			shots.Put(x)
+		}
+	}
+	if o.dead {
+		if next != nil {
+			s.dispatch(next)
+		}
+		s.drain(c.pool)
+		return
+	}
+	s.reuse(c, next)
+}
+
+// mayResend says whether a request whose connection broke is sent once more over a fresh one. A server may
+// close an idle connection at the very moment it is used, and no client calls that an error: as browsers and
+// net/http do, it is sent again if the connection had served before, no byte of an answer came, and sending it
+// twice does no harm. Everything else is a failure that the user would have seen.
+func (s *shard) mayResend(c *conn, x *shot, o outcome) bool {
+	return o.err != nil && !o.late && !o.began && c.uses > 1 && x.req.resendable && !x.resent && !s.closed && len(c.pool.conns) < c.pool.max
+}
+
+// finish settles x, and reports whether its session is free.
+func (s *shard) finish(x *shot, o outcome) bool {
+	r := x.record()
+	r.done, r.code, r.in = o.at, o.answer.status, o.answer.size
+	if r.done == 0 {
+		r.done = s.e.now()
+	}
+	switch {
+	case s.closed && o.err != nil:
+		r.fate, r.cause = skipped, skipStopped
+		s.settle(r)
+		return true
+	case o.late:
+		r.class, r.code, r.cause = gameday.ClassTimeout, 0, "no answer within "+s.e.timeout.String()
+	case o.err != nil:
+		r.class, r.code, r.cause = gameday.ClassError, 0, o.err.Error()
+	default:
+		r.class = classify(o.answer, x.req.recorded, x.req.rpc)
+	}
+	if r.sent == 0 { // there was no connection to send it on
+		r.sent = r.done
+	}
+	s.e.sentTotal.Add(1)
+	s.e.observe(x, r.class, r.latency())
+	if o.acked != "" && succeeded(r.class) {
+		s.e.ack(x, o.acked, r.done)
+	}
+	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
+	s.settle(r)
+	if again {
+		s.due.push(&shot{
+			due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1,
+			raw: x.raw, rendered: x.rendered,
+		})
+	}
+	return !again
+}
+
+// release frees one place in the session and returns what it was holding back, if its time has not passed.
+func (s *shard) release(sess *session) *shot {
+	sess.busy--
+	for sess.busy == 0 && sess.queue.len() > 0 {
+		next := sess.queue.pop()
+		if s.late(next, causeSession) || s.barren(next) {
+			continue
+		}
+		sess.busy++
+		return next
+	}
+	return nil
+}
+
+// late settles a shot that waited for too long, or for a run that was stopped, and reports whether it did.
+func (s *shard) late(x *shot, cause string) bool {
+	switch {
+	case s.closed:
+		s.skip(x, skipStopped)
+	case s.e.now() > x.due+s.e.timeout:
+		s.giveUp(x, cause)
+	default:
+		return false
+	}
+	return true
+}
+
+// barren settles a shot that needs a value which no answer of its session gave, and reports whether it did. Who
+// never got an order number asks for no order: sending the recorded one would blame the system for an answer
+// that nobody asked for. Every earlier answer of the session is in.
+func (s *shard) barren(x *shot) bool {
+	if !x.render(s.e.stamp, x.sess.bound.live) {
+		return false
+	}
+	if !x.sess.refused { // else the failure that it follows from is on the record already
+		s.e.unresolved.Add(1)
+	}
+	s.skip(x, skipBarren)
+	return true
+}
+
+// giveUp settles a shot as unsent.
+func (s *shard) giveUp(x *shot, cause string) {
+	x.refuse()
+	r := x.record()
+	r.fate, r.cause, r.done = unsent, cause, s.e.now()
+	s.e.unsent.Add(1)
+	s.settle(r)
+}
+
+// skip settles x as skipped by policy.
+func (s *shard) skip(x *shot, cause string) {
+	r := x.record()
+	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.e.now()
+	s.settle(r)
+}
+
+func (s *shard) settle(r record) {
+	s.open--
+	s.e.ledger.settle(r)
+}
+
+// unwait takes the next shot that waits for a connection; nil when none does.
+func (s *shard) unwait(p *pool) *shot {
+	for p.waiting.len() > 0 {
+		x := p.waiting.pop()
+		if !s.late(x, causePool) {
+			return x
+		}
+		s.passOn(x.sess)
+	}
+	return nil
+}
+
+// passOn sends what a session held back behind a shot that was never sent, if anything.
+func (s *shard) passOn(sess *session) {
+	if next := s.release(sess); next != nil {
+		s.dispatch(next)
+	}
+}
+
+// drain sends what waits, for as long as there are connections for it.
+func (s *shard) drain(p *pool) {
+	for p.waiting.len() > 0 && (p.idle.first != nil || len(p.conns) < p.max) {
+		if x := s.unwait(p); x != nil {
+			s.dispatch(x)
+		}
+	}
+}
+
+// reuse chooses what c sends next: what its session was holding back, or what waits for longer.
+func (s *shard) reuse(c *conn, next *shot) {
+	if next != nil && s.e.courier.wants(next.req) != c.pool.carried {
+		s.dispatch(next)
+		next = nil
+	}
+	if waiting := s.unwait(c.pool); waiting != nil {
+		if next != nil && next.due < waiting.due {
+			waiting, next = next, waiting
+		}
+		if next != nil {
+			c.pool.waiting.push(next)
+		}
+		next = waiting
+	}
+	if next != nil {
+		s.give(c, next)
+		return
+	}
+	c.idleSince = s.e.now()
+	c.pool.idle.push(c)
+}
+
+// remove takes c out of its pool, and closes it.
+func (s *shard) remove(c *conn) {
+	if c.gone {
+		return
+	}
+	c.pool.remove(c)
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if c.sock != nil {
+		c.sock.close()
+	}
+	c.sock, c.out = nil, nil
+}
+
+// sweep gives up what has waited for a connection for too long.
+func (s *shard) sweep(p *pool, now time.Duration) {
+	for p.waiting.len() > 0 && (p.waiting.len() > maxWaiting || now > p.waiting.first().due+s.e.timeout) {
+		x := p.waiting.pop()
+		s.giveUp(x, causePool)
+		s.passOn(x.sess)
+	}
+}
+
+// stop breaks off everything: what is in flight or waiting ends as skipped, but for answers that are here.
+func (s *shard) stop() {
+	s.closed = true
+	for _, x := range s.due {
+		if x.attempt > 0 { // it will not be pressed again
+			s.passOn(x.sess)
+		}
+	}
+	s.due = nil
+	for i := range s.pools {
+		p := &s.pools[i]
+		for s.unwait(p) != nil {
+		}
+		for len(p.conns) > 0 {
+			c := p.conns[len(p.conns)-1]
+			if x := c.current; x != nil && !c.settling {
+				s.done(c, x, outcome{err: errStopped, dead: true})
+			} else {
+				s.remove(c)
+			}
+		}
+	}
+}
+
+// look takes from an answer what later requests of the session may need, and the id of an effect that it
+// acknowledges.
+func (o *outcome) look(r *request) {
+	if o.err != nil || !r.keeps() {
+		return
+	}
+	if len(r.captures) > 0 && o.answer.status < 400 {
+		bind(r.captures, o.answer, func(recorded, now string) {
+			if o.live == nil {
+				o.live = make(map[string]string)
+			}
+			o.live[recorded] = now
+		})
+	}
+	if r.ack != "" && o.answer.status >= 200 && o.answer.status <= 299 {
+		o.acked, _ = lookJSON(unzip(o.answer.header, o.answer.body), r.ack)
+	}
+}

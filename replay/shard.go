@@ -1,0 +1,348 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The bounds of a shard's work.
+const (
+	maxBurst     = 64       // requests sent before answers are looked for again
+	maxLook      = 16 << 10 // of a body that is looked into between two requests; longer ones are elsewhere
+	bufferSize   = 64 << 10
+	maxWaitShard = wheelTick // without looking for what took too long
+)
+
+// A shard is one thread that sends the requests of its sessions when they are due and reads the answers. Its sessions
+// and connections belong to that thread alone, so that nothing in it needs a lock: other goroutines leave what they
+// have for it in its inbox. It never waits for anything but the next due time or the next event.
+type shard struct {
+	e       *engine
+	poller  *poller
+	due     queue[*shot]
+	open    int // requests that were due and have not ended
+	pools   [2]pool
+	wheel   wheel
+	closed  bool
+	buf     []byte         // what was read last
+	clear   []byte         // and what it says, under TLS
+	wg      sync.WaitGroup // goroutines that dial, carry, or look into answers
+	reached atomic.Int64   // everything due before it has been taken
+
+	mu    sync.Mutex
+	inbox []*shot
+	calls []func()
+}
+
+// newShard returns a shard that holds a poller until run ends.
+func newShard(e *engine) (*shard, error) {
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	s := &shard{e: e, poller: p, buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
+	s.pools = [2]pool{{max: e.maxConns}, {max: e.maxConns, carried: true}}
+	return s, nil
+}
+
+// post hands shots over. Any goroutine may call it.
+func (s *shard) post(shots []*shot) {
+	s.mu.Lock()
+	s.inbox = append(s.inbox, shots...)
+	s.mu.Unlock()
+	s.poller.wake()
+}
+
+// call has f done by the shard's thread. Only goroutines that the shard waits for may call it.
+func (s *shard) call(f func()) {
+	s.mu.Lock()
+	s.calls = append(s.calls, f)
+	s.mu.Unlock()
+	s.poller.wake()
+}
+
+// run sends and receives until every request has ended, or ctx does.
+func (s *shard) run(ctx context.Context) {
+	holdThread()
+	unwatch := context.AfterFunc(ctx, s.poller.wake)
+	for ctx.Err() == nil {
+		fed := time.Duration(s.e.fed.Load()) // before the inbox, which holds at least that much
+		s.collect()
+		now := s.send()
+		s.tell(min(now, fed))
+		if s.over(fed, now) {
+			break
+		}
+		s.await(now)
+	}
+	if unwatch() {
+		s.stop()
+	} else {
+		s.collect()
+		s.stop()
+	}
+	s.wg.Wait()
+	s.collect()
+	s.poller.close()
+}
+
+// collect takes what other goroutines have left.
+func (s *shard) collect() {
+	s.mu.Lock()
+	shots, calls := s.inbox, s.calls
+	s.inbox, s.calls = nil, nil
+	s.mu.Unlock()
+	for _, x := range shots {
+		s.due.push(x)
+	}
+	for _, f := range calls {
+		f()
+	}
+}
+
+// send takes in hand what is due, and returns the time.
+func (s *shard) send() (now time.Duration) {
+	now = s.e.now()
+	for n := 0; n < maxBurst && len(s.due) > 0 && s.due[0].due <= now; n++ {
+		s.take(s.due.pop(), now)
+		now = s.e.now()
+	}
+	return now
+}
+
+// tell says up to when everything has been taken in hand.
+func (s *shard) tell(until time.Duration) {
+	if len(s.due) > 0 {
+		until = min(until, s.due[0].due)
+	}
+	s.reached.Store(int64(until))
+}
+
+// over reports whether nothing is left to be sent or to be waited for.
+func (s *shard) over(fed, now time.Duration) bool {
+	if fed < 1<<62 || now < s.e.length || s.open > 0 || len(s.due) > 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.inbox) == 0
+}
+
+// await waits for events until the next request is due, and deals with them.
+func (s *shard) await(now time.Duration) {
+	wait := maxWaitShard
+	if len(s.due) > 0 {
+		wait = min(wait, s.due[0].due-now)
+	}
+	for _, r := range s.poller.wait(wait) {
+		if r.mayWrite && !r.conn.gone {
+			s.flush(r.conn)
+		}
+		if r.read && !r.conn.gone {
+			s.receive(r.conn)
+		}
+		if len(s.due) > 0 { // many answers at once must not make requests late
+			s.send()
+		}
+	}
+	if now := s.e.now(); int64(now/wheelTick) > s.wheel.at {
+		s.wheel.turn(now, s.expire)
+		for i := range s.pools {
+			s.sweep(&s.pools[i], now)
+		}
+	}
+}
+
+// establish makes the connection in a goroutine of its own.
+func (s *shard) establish(c *conn, x *shot) {
+	ctx, cancel := context.WithTimeout(context.Background(), x.due+s.e.timeout-s.e.now())
+	c.cancel = cancel
+	s.wg.Go(func() {
+		defer cancel()
+		nc, link, err := s.e.connect(ctx)
+		if err != nil && ctx.Err() != nil { // what the dialer says of it differs
+			err = ctx.Err()
+		}
+		s.call(func() {
+			if c.gone {
+				if err == nil {
+					nc.Close()
+				}
+				return
+			}
+			if c.cancel = nil; err == nil {
+				c.sock, err = s.poller.adopt(c, nc)
+			}
+			if err != nil {
+				s.done(c, c.current, outcome{err: err, dead: true, late: errors.Is(err, context.DeadlineExceeded)})
+				return
+			}
+			c.tls, c.ready = link, true
+			s.launch(c, c.current)
+		})
+	})
+}
+
+// carry has the courier bring x.
+func (s *shard) carry(c *conn, x *shot) {
+	ctx, cancel := context.WithTimeout(context.Background(), x.due+s.e.timeout-s.e.now())
+	c.cancel = cancel
+	raw := x.raw
+	s.wg.Go(func() {
+		defer cancel()
+		a, way, err := s.e.courier.carry(ctx, x.req, raw)
+		o := outcome{answer: a, err: err, began: true, at: s.e.now(), late: err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)}
+		if way == byHTTP2 {
+			s.e.sentHTTP2.Add(1)
+		} else {
+			s.e.sentNetHTTP.Add(1)
+		}
+		o.look(x.req)
+		s.call(func() {
+			if c.cancel = nil; !c.gone {
+				s.done(c, x, o)
+			}
+		})
+	})
+}
+
+// launch writes a request, without waiting for room.
+func (s *shard) launch(c *conn, x *shot) {
+	if x.sent == 0 {
+		x.sent = s.e.now()
+	}
+	raw := x.raw
+	if c.tls != nil {
+		sealed, err := c.tls.seal(raw)
+		if err != nil {
+			s.done(c, x, outcome{err: err, dead: true})
+			return
+		}
+		raw = sealed
+	}
+	s.e.sentFast.Add(1)
+	c.parser.begin(x.req.method, x.req.keeps())
+	s.write(c, raw)
+}
+
+// write writes what it can, and leaves the rest for when there is room. An error shows where the answer is read: it
+// may have come already.
+func (s *shard) write(c *conn, raw []byte) {
+	if len(c.out) > 0 {
+		c.out = append(c.out, raw...)
+		return
+	}
+	n, err := c.sock.write(raw)
+	if n == len(raw) || err != nil && !errors.Is(err, errAgain) {
+		return
+	}
+	c.out = raw[n:]
+	if c.tls != nil { // which writes over its own
+		c.out = bytes.Clone(c.out)
+	}
+	if err := c.sock.wantWrite(true); err != nil {
+		s.ended(c, err)
+	}
+}
+
+// flush goes on writing.
+func (s *shard) flush(c *conn) {
+	n, err := c.sock.write(c.out)
+	if errors.Is(err, errAgain) {
+		return
+	}
+	if c.out = c.out[n:]; len(c.out) > 0 && err == nil {
+		return
+	}
+	c.out = nil
+	if err := c.sock.wantWrite(false); err != nil {
+		s.ended(c, err)
+	}
+}
+
+// receive reads once: what is left makes the connection ready again.
+func (s *shard) receive(c *conn) {
+	n, err := c.sock.read(s.buf)
+	if errors.Is(err, errAgain) {
+		return
+	}
+	if n > 0 && c.current != nil && c.current.first == 0 {
+		c.current.first = s.e.now()
+	}
+	if c.tls != nil {
+		err = c.tls.open(s.buf[:n], err, s.clear, func(plain []byte) bool { return s.hear(c, plain) })
+		if out := c.tls.take(); len(out) > 0 && err == nil && !c.gone { // TLS answers by itself
+			s.write(c, out)
+		}
+	} else if n > 0 {
+		s.hear(c, s.buf[:n])
+	}
+	if err != nil && !c.gone {
+		s.ended(c, err)
+	}
+}
+
+// hear takes a part of an answer, and reports whether the connection goes on.
+func (s *shard) hear(c *conn, data []byte) bool {
+	x := c.current
+	if x == nil || c.settling { // the server speaks out of turn: what comes next would be taken for another answer
+		s.lose(c)
+		return false
+	}
+	rest, done, err := c.parser.feed(data)
+	if err == nil && !done {
+		return true
+	}
+	a := c.parser.answer
+	s.answered(c, x, outcome{answer: a, err: err, began: true, dead: err != nil || a.final || len(rest) > 0 || len(c.out) > 0})
+	return !c.gone
+}
+
+// ended takes the end of a connection.
+func (s *shard) ended(c *conn, err error) {
+	x := c.current
+	if x == nil || c.settling {
+		s.lose(c)
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = c.parser.end()
+	}
+	s.answered(c, x, outcome{answer: c.parser.answer, err: err, began: x.first > 0, dead: true})
+}
+
+// lose gives up a connection on which no answer is awaited.
+func (s *shard) lose(c *conn) {
+	s.remove(c)
+	s.drain(c.pool)
+}
+
+// answered looks into an answer and settles it; a long one is looked into elsewhere meanwhile.
+func (s *shard) answered(c *conn, x *shot, o outcome) {
+	o.at = s.e.now()
+	if len(o.answer.body) <= maxLook {
+		o.look(x.req)
+		s.done(c, x, o)
+		return
+	}
+	s.wheel.clear(c)
+	c.settling = true
+	s.wg.Go(func() {
+		o.look(x.req)
+		s.call(func() {
+			c.settling = false
+			o.dead = o.dead || c.gone
+			s.done(c, x, o)
+		})
+	})
+}
+
+// expire ends what has waited for too long.
+func (s *shard) expire(c *conn) {
+	s.done(c, c.current, outcome{err: context.DeadlineExceeded, late: true, dead: true, at: s.e.now()})
+}

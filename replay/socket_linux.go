@@ -1,0 +1,196 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxEvents is how many ready sockets are taken from the system at once.
+const maxEvents = 256
+
+// A poller waits for sockets and for the clock at the same time, on one thread. All but wake belongs to that thread.
+type poller struct {
+	epoll  int
+	event  int // an eventfd: wake writes to it
+	events []unix.EpollEvent
+	ready  []readiness
+	socks  []*socket // by the number that the system tells of them
+	free   []int32
+	coarse bool // the system has no epoll_pwait2
+}
+
+// readiness says what can be done with a connection.
+type readiness struct {
+	conn           *conn
+	read, mayWrite bool
+}
+
+// newPoller takes what it needs from the system, until close.
+func newPoller() (*poller, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create epoll: %w", err)
+	}
+	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epoll)
+		return nil, fmt.Errorf("create eventfd: %w", err)
+	}
+	p := &poller{epoll: epoll, event: event, events: make([]unix.EpollEvent, maxEvents), ready: make([]readiness, 0, maxEvents)}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, event, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
+		p.close()
+		return nil, fmt.Errorf("watch eventfd: %w", err)
+	}
+	return p, nil
+}
+
+// wake ends the present wait, or the next one. Any goroutine may call it until close.
+func (p *poller) wake() {
+	_, _ = unix.Write(p.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // it can only be full, and so wakes already
+}
+
+// wait returns what is ready, valid until the next call, after at most the timeout.
+func (p *poller) wait(timeout time.Duration) []readiness {
+	p.ready = p.ready[:0]
+	for _, e := range p.events[:p.poll(max(timeout, 0))] {
+		if e.Fd < 0 {
+			var count [8]byte
+			_, _ = unix.Read(p.event, count[:])
+			continue
+		}
+		if s := p.socks[e.Fd]; s != nil {
+			p.ready = append(p.ready, readiness{s.conn, e.Events&^unix.EPOLLOUT != 0, e.Events&unix.EPOLLOUT != 0})
+		}
+	}
+	return p.ready
+}
+
+// poll returns the number of events.
+func (p *poller) poll(timeout time.Duration) int {
+	t := unix.NsecToTimespec(int64(timeout))
+	if !p.coarse {
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, uintptr(unsafe.Pointer(&t)), 0, 0)
+		if errno == 0 {
+			return int(n)
+		}
+		if errno != unix.ENOSYS && errno != unix.EPERM { // interrupted by a signal
+			return 0
+		}
+		p.coarse = true
+	}
+	_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}, &t, nil)
+	n, _ := unix.EpollWait(p.epoll, p.events, 0)
+	return max(n, 0)
+}
+
+// adopt takes the connection over from the Go runtime; nc is closed in any case.
+func (p *poller) adopt(c *conn, nc net.Conn) (*socket, error) {
+	defer nc.Close()
+	fd, err := duplicate(nc)
+	if err != nil {
+		return nil, fmt.Errorf("take over connection: %w", err)
+	}
+	s := &socket{poller: p, conn: c, fd: fd}
+	if n := len(p.free); n > 0 {
+		s.number, p.free = p.free[n-1], p.free[:n-1]
+		p.socks[s.number] = s
+	} else {
+		s.number = int32(len(p.socks))
+		p.socks = append(p.socks, s)
+	}
+	if err := s.watch(unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
+		s.close()
+		return nil, fmt.Errorf("watch connection: %w", err)
+	}
+	return s, nil
+}
+
+// duplicate returns a descriptor of its own for the connection.
+func duplicate(nc net.Conn) (fd int, err error) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Control(func(old uintptr) { fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(err, failed)
+}
+
+func (p *poller) close() {
+	unix.Close(p.event)
+	unix.Close(p.epoll)
+}
+
+// A socket is a connection that never blocks.
+type socket struct {
+	poller *poller
+	conn   *conn
+	fd     int
+	number int32
+}
+
+// watch sets what the poller looks for.
+func (s *socket) watch(op int, events uint32) error {
+	return unix.EpollCtl(s.poller.epoll, op, s.fd, &unix.EpollEvent{Events: events, Fd: s.number})
+}
+
+// wantWrite says whether the poller looks for room to write, too.
+func (s *socket) wantWrite(want bool) error {
+	events := uint32(unix.EPOLLIN)
+	if want {
+		events |= unix.EPOLLOUT
+	}
+	return s.watch(unix.EPOLL_CTL_MOD, events)
+}
+
+// read returns errAgain when nothing is there, and io.EOF at the end.
+func (s *socket) read(to []byte) (int, error) {
+	for {
+		n, err := syscall.Read(s.fd, to)
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return 0, errAgain
+		case err != nil:
+			return 0, fmt.Errorf("read: %w", err)
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// write returns errAgain when there is no room, and writes less than all when there is not enough.
+func (s *socket) write(b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(s.fd, b)
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return 0, errAgain
+		case err != nil:
+			return 0, fmt.Errorf("write: %w", err)
+		default:
+			return n, nil
+		}
+	}
+}
+
+// close gives it back; what the poller has seen of it already is not told any more.
+func (s *socket) close() {
+	s.poller.socks[s.number] = nil
+	s.poller.free = append(s.poller.free, s.number)
+	unix.Close(s.fd)
+}
