@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -72,9 +73,33 @@ func (s *Scenario) metrics() gameday.MetricsPlan {
 		}
 	}
 	if remote := s.Spec.Metrics.Prometheus.Remote; remote != nil {
-		plan.Remote = remote.URL
+		plan.Remote = redacted(remote.URL)
 	}
 	return plan
+}
+
+// Remote returns the URL of the remote Prometheus as the scenario has it, credentials included, or "". A plan, which is
+// kept and shown, has it without them.
+func (s *Scenario) Remote() string {
+	if remote := s.Spec.Metrics.Prometheus.Remote; remote != nil {
+		return remote.URL
+	}
+	return ""
+}
+
+// redacted hides who asks, and with what password or token.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // checked by Parse
+	}
+	if u.User != nil {
+		u.User = url.User("xxxxx")
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = "xxxxx"
+	}
+	return u.String()
 }
 
 func (s *Scenario) flows() []gameday.Flow {

@@ -14,7 +14,9 @@ func newJudge(g *global) *cobra.Command {
 		Use:   "judge [RUN]",
 		Short: "Judge a recorded run again, offline",
 		Long: `Judge a run from its directory alone. The same run gives the same verdict; a newer gameday may judge better.
-A run whose scenario names a remote Prometheus asks that server again: its answers are not kept.
+What a remote Prometheus answered when the run was judged is kept with it; a run that was not judged yet asks that
+server, with GAMEDAY_PROMETHEUS_USER and GAMEDAY_PROMETHEUS_PASSWORD where it wants them. Ctrl-C leaves the verdict
+that there was.
 RUN is a directory, an id, the start of one, or "last".`,
 		Example: `  gameday judge last`,
 		Args:    cobra.MaximumNArgs(1),

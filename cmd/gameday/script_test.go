@@ -86,6 +86,8 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("DATA", shared)
 			env.Values["T"] = env.T()
+			env.Values["prometheus"] = httptest.NewServer(http.HandlerFunc(answerOne))
+			env.Defer(env.Values["prometheus"].(*httptest.Server).Close)
 			copied := errors.Join(os.CopyFS(env.WorkDir, os.DirFS(filepath.Dir(tape))), os.CopyFS(env.WorkDir, os.DirFS("testdata/tiny")))
 			return errors.Join(copied, os.WriteFile(filepath.Join(env.WorkDir, "topology.yaml"), []byte(tinyTopology(t, slot)), 0o644))
 		},
@@ -159,6 +161,7 @@ func scriptCommands() map[string]scriptCommand {
 		"brief":    scriptBrief,
 		"listen":   scriptListen,
 		"serve":    scriptServe,
+		"remote":   scriptRemote,
 		"tmpfs":    scriptTmpfs,
 		"fill":     scriptFill,
 	}
@@ -367,6 +370,36 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	ts.Defer(server.Close)
 	ts.Setenv("URL", server.URL)
+}
+
+// remote [stop]: URL is that of a Prometheus, with the credentials that it wants; or it is there no more.
+func scriptRemote(ts *testscript.TestScript, _ bool, args []string) {
+	server := ts.Value("prometheus").(*httptest.Server)
+	if len(args) > 0 {
+		server.Close()
+		return
+	}
+	ts.Setenv("URL", "http://ada:sesame@"+server.Listener.Addr().String())
+}
+
+// answerOne is a Prometheus that says 1 to every question of those it knows, at each second.
+func answerOne(w http.ResponseWriter, r *http.Request) {
+	if user, password, _ := r.BasicAuth(); user != "ada" || password != "sesame" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	from, fromErr := strconv.ParseFloat(r.FormValue("start"), 64)
+	to, toErr := strconv.ParseFloat(r.FormValue("end"), 64)
+	step, stepErr := strconv.ParseFloat(r.FormValue("step"), 64)
+	if errors.Join(fromErr, toErr, stepErr) != nil || step <= 0 {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	var points []string
+	for at := from; at <= to+step/2; at += step {
+		points = append(points, fmt.Sprintf(`[%.3f,"1"]`, at))
+	}
+	fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`, strings.Join(points, ","))
 }
 
 // tmpfs DIR SIZE: the directory is a disk of its own of that size. Where that is not allowed the script is skipped.

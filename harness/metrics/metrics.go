@@ -5,7 +5,7 @@
 // A [Store] holds the samples; a [Scraper] fills it while a run lasts, from targets over HTTP and from
 // the harness's own series (every gameday.Collector, among them [Host], [Faults] and [Baseline]). The
 // store answers as gameday.Metrics during the run, and again offline after [Store.Save] and [Load].
-// [Remote] answers the same questions from a Prometheus that somebody else runs.
+// [Remote] answers the same questions from a Prometheus that somebody else runs, and [Answers] keeps what it said.
 //
 // # What absence means
 //
@@ -28,6 +28,10 @@
 //	'E'  number of series and of samples (uvarint each); the last frame
 //
 // A file without its 'E' frame is cut off, and Load refuses it.
+//
+// The file answers.jsonl.zst, of a run that asks a remote Prometheus, is lines of JSON under zstd: {"version", "answers"}
+// with their number, then for each question expr, from, to and step, and what came of it: error, or series with their
+// labels, times and values, the latter as text.
 package metrics
 
 import (

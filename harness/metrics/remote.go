@@ -28,18 +28,38 @@ type Remote struct {
 }
 
 // NewRemote returns a Remote for the Prometheus at address, such as http://prometheus:9090, and a run
-// that starts at start. Questions about nothing but the harness's own series (gameday_*) go to own, which
+// that starts at start. A user and password in the address are sent to that host, and show in no error. Questions about nothing but the harness's own series (gameday_*) go to own, which
 // may be nil; a question about both kinds at once is an error. It makes no connection yet.
 func NewRemote(address string, start time.Time, own *Store) (*Remote, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("use Prometheus at %q: want an address such as http://prometheus:9090", address)
+		return nil, errors.New("use Prometheus: want an address such as http://prometheus:9090") // the one given may hold a password
 	}
-	client, err := api.NewClient(api.Config{Address: address, Client: &http.Client{Timeout: queryTimeout}})
+	who := u.User
+	u.User = nil
+	client, err := api.NewClient(api.Config{Address: u.String(), Client: &http.Client{
+		Timeout: queryTimeout, Transport: authorized{user: who, host: u.Host},
+	}})
 	if err != nil {
-		return nil, fmt.Errorf("use Prometheus at %s: %w", u.Redacted(), err)
+		return nil, fmt.Errorf("use Prometheus at %s: %w", u, err)
 	}
-	return &Remote{url: u.Redacted(), start: start, own: own, api: v1.NewAPI(client)}, nil
+	return &Remote{url: u.String(), start: start, own: own, api: v1.NewAPI(client)}, nil
+}
+
+// authorized sends requests with the credentials for one host, and redirected ones without.
+type authorized struct {
+	user *url.Userinfo // nil: none
+	host string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if a.user != nil && r.URL.Host == a.host {
+		r = r.Clone(r.Context())
+		password, _ := a.user.Password()
+		r.SetBasicAuth(a.user.Username(), password)
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // Needs is Store.Needs.

@@ -23,9 +23,15 @@ type CompileOptions struct {
 
 // Compile reads a scenario strictly and resolves it. Its error is scenarios.Diagnostics when the file is wrong.
 func Compile(o CompileOptions) (gameday.Plan, error) {
+	plan, _, err := compile(o)
+	return plan, err
+}
+
+// compile returns the URL of the remote Prometheus too, with the credentials that no plan holds.
+func compile(o CompileOptions) (plan gameday.Plan, remote string, err error) {
 	text, err := os.ReadFile(o.File)
 	if err != nil {
-		return gameday.Plan{}, fmt.Errorf("read scenario: %w", err)
+		return gameday.Plan{}, "", fmt.Errorf("read scenario: %w", err)
 	}
 	s, err := scenarios.Parse(o.File, text, scenarios.Options{Set: o.Set, Checks: scenarios.Checks{
 		PromQL:  metrics.Check,
@@ -38,13 +44,13 @@ func Compile(o CompileOptions) (gameday.Plan, error) {
 		},
 	}})
 	if err != nil {
-		return gameday.Plan{}, err
+		return gameday.Plan{}, "", err
 	}
-	plan := s.Compile(o.Seed)
+	plan = s.Compile(o.Seed)
 	if o.Topology != "" {
 		plan.Environment.Topology = o.Topology
 	}
-	return plan, nil
+	return plan, s.Remote(), nil
 }
 
 // known lists what scenarios may refer to. A topology whose binary is not built yet is still readable.

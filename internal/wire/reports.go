@@ -38,8 +38,8 @@ func Load(dir string) (gameday.Record, error) {
 	case !errors.Is(err, os.ErrNotExist):
 		return gameday.Record{}, err
 	}
-	if remote := record.Plan.Metrics.Remote; remote != "" {
-		if record.Metrics, err = metrics.NewRemote(remote, record.Meta.Started, samples); err != nil {
+	if record.Plan.Metrics.Remote != "" {
+		if record.Metrics, err = answersOf(record, filepath.Join(dir, "metrics"), samples); err != nil {
 			return gameday.Record{}, err
 		}
 	}
@@ -62,7 +62,8 @@ func Judge(ctx context.Context, dir string, settle func(exit int) bool) (Done, e
 	if err := store.SaveVerdict(dir, record.Verdict); err != nil {
 		return Done{}, err
 	}
-	return done, writeReports(context.WithoutCancel(ctx), &done, gameday.Outputs{})
+	err = writeReports(context.WithoutCancel(ctx), &done, gameday.Outputs{})
+	return done, errors.Join(err, keepAnswers(record.Metrics, filepath.Join(dir, "metrics")))
 }
 
 // Render writes a recorded and judged run in one form, to a file or, when out is empty, to w.

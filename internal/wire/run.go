@@ -67,18 +67,18 @@ func (d Done) Print(w io.Writer) error {
 // as leaked, and everything it started has stopped. An error beside a Result is one of the harness itself; an
 // error without a Result means that no run took place.
 func Run(ctx context.Context, o RunOptions) (Done, error) {
-	plan, err := Compile(o.CompileOptions)
+	plan, remote, err := compile(o.CompileOptions)
 	if err != nil {
 		return Done{}, Refused{err}
 	}
-	if err := reachRemote(ctx, plan); err != nil {
+	if err := reachRemote(ctx, remote); err != nil {
 		return Done{}, err
 	}
 	runs, err := store.Open(o.Store)
 	if err != nil {
 		return Done{}, err
 	}
-	d := &day{options: o, plan: plan}
+	d := &day{options: o, plan: plan, remote: remote}
 	d.run, err = runs.Create(d.meta(), plan)
 	if err != nil {
 		return Done{}, fmt.Errorf("begin run: %w", err)
@@ -91,6 +91,7 @@ func Run(ctx context.Context, o RunOptions) (Done, error) {
 type day struct {
 	options RunOptions
 	plan    gameday.Plan
+	remote  string // URL of a Prometheus to ask, with what the plan hides; none when empty
 	run     *store.Run
 	samples *metrics.Store
 	player  *replay.Player
@@ -227,10 +228,10 @@ func (d *day) drawn(panel bool) {
 
 // liveMetrics is what stop conditions and proofs ask: the embedded store, or a Prometheus of the user's.
 func (d *day) liveMetrics(start time.Time) (gameday.Metrics, error) {
-	if d.plan.Metrics.Remote == "" {
+	if d.remote == "" {
 		return d.samples, nil
 	}
-	return metrics.NewRemote(d.plan.Metrics.Remote, start, d.samples)
+	return remoteAt(d.remote, start, d.samples)
 }
 
 func (d *day) keep(s gameday.Slice) error {
@@ -258,6 +259,9 @@ const judgeLimit = 2 * time.Minute
 // stopped, or left something open, is judged whatever happens.
 func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error) {
 	run := report.Run
+	if remote, ok := run.Metrics.(*metrics.Remote); ok {
+		run.Metrics = metrics.NewAnswers(remote)
+	}
 	best, reasons := report.Result, report.Reasons
 	unkept := d.keepRecord(run)
 	if unkept != nil { // a record that is not whole proves nothing
@@ -276,7 +280,7 @@ func (d *day) conclude(ctx context.Context, report harness.Report) (Done, error)
 	if !stopped && !settled(ctx, d.options.Settle, done.ExitCode) {
 		return Done{}, errors.Join(unjudged(ctx, run.Meta.Run), unkept)
 	}
-	err := errors.Join(unkept, d.run.SaveVerdict(v), writeReports(lasting, &done, d.outputs()))
+	err := errors.Join(unkept, d.run.SaveVerdict(v), writeReports(lasting, &done, d.outputs()), keepAnswers(run.Metrics, d.run.Path("metrics")))
 	if err != nil {
 		done.Result = done.Result.Worse(gameday.ResultError)
 		done.ExitCode = report.ExitCode(done.Result)
