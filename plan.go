@@ -101,6 +101,10 @@ type TrafficPlan struct {
 
 	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own
 	Rewrite  []Rewrite `json:"rewrite,omitempty"`  // fields that are set anew, such as staging passwords in place of redacted ones
+	Bind     []Bind    `json:"bind,omitempty"`     // values of answers that later requests need, where that is not seen by itself
+
+	NotProduction []string `json:"not_production,omitempty"` // hosts that are not refused, whatever they look like
+	Canary        string   `json:"canary,omitempty"`         // "PATH TEXT": a GET of PATH that the target must answer with 2xx and TEXT before anything is sent
 }
 
 // The defaults of the bounds on skipping: the failure that a skip follows from is on record itself, so that a quarter

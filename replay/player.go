@@ -82,6 +82,7 @@ type Player struct {
 	feed    *feed
 	start   time.Time
 	dialled atomic.Int64
+	checked bool // see Check
 }
 
 // An address is where a target listens.
@@ -180,6 +181,13 @@ func (c Config) validate() error {
 	wrong(len(c.Targets) == 0, "traffic: no target URL")
 	wrong(!plain.accepts(c.Run), "traffic run %q: cannot stand in a header", c.Run)
 	wrong(c.Local != "" && net.ParseIP(c.Local) == nil, "traffic local address %q: not an IP address", c.Local)
+	wrong(len(t.Bind) > maxBinds, "traffic bind: %d rules exceed the limit of %d", len(t.Bind), maxBinds)
+	for _, b := range t.Bind {
+		if err := b.Check(); err != nil {
+			problems = append(problems, fmt.Errorf("traffic bind: %w", err))
+		}
+	}
+	wrong(t.Canary != "" && t.Canary[0] != '/', "traffic canary %q: want a path, and what the answer to it has: '/env staging'", t.Canary)
 	for _, w := range t.Rewrite {
 		wrong((w.JSON == "") == (w.Header == ""), "traffic rewrite of %q: want exactly one of json and header", w.Path)
 		wrong(w.Header != "" && !isToken(w.Header), "traffic rewrite: header %q: no such name", w.Header)
@@ -248,6 +256,9 @@ func (p *Player) Sender() string {
 func (p *Player) dial(ctx context.Context) (net.Conn, error) {
 	a := p.addrs[int(p.dialled.Add(1))%len(p.addrs)]
 	d := net.Dialer{KeepAlive: -1}
+	if host, _, err := net.SplitHostPort(a.addr); a.network == "tcp" && (err != nil || !p.allowed(host)) {
+		d.Control = refusePublic
+	}
 	if p.config.Local != "" && a.network == "tcp" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(p.config.Local)}
 	}
@@ -289,6 +300,9 @@ func (p *Player) now() time.Duration { return time.Since(p.start) }
 // Run plays. See gameday.Load. sink may be nil; the slices are in what is returned, too. A tape that cannot be read, or results that cannot be written, end it with an
 // error beside what was done until then.
 func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
+	if err := p.Check(ctx); err != nil {
+		return gameday.Traffic{}, err
+	}
 	p.start, p.stamp.start = start, start
 	p.feed.keys = hash(p.config.Seed, p.config.Run, start.String())
 	p.config.Results.begin(start, p.config.Targets[0], p.config.Run)

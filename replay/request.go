@@ -60,6 +60,7 @@ type editor struct {
 	unsafe   []string
 	identity []string
 	rewrites []rewrite
+	binders  []binder
 	ackFlow  int
 	ackID    string
 	host     string // of the target
@@ -78,6 +79,7 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
 	}
+	e.binders = newBinders(c.Traffic.Bind)
 	if flow, ok := r.index(c.Ack.Flow); ok && c.Ack.ID != "" {
 		e.ackFlow, e.ackID = flow, c.Ack.ID
 	}
@@ -96,8 +98,9 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 	}
 	e.protocol(r, x)
 	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
-	e.compose(r, x, l.sorter(x))
-	r.captures = l.learn(x)
+	active := e.binding(x, l)
+	e.compose(r, x, l.sorter(x, active), active)
+	r.captures = e.learnByHand(l.learn(x), x, l)
 	if r.flow == e.ackFlow {
 		r.ack = e.ackID
 	}
@@ -120,18 +123,23 @@ func (e *editor) protocol(r *request, x *Exchange) {
 	}
 }
 
-// sorter recognises what the session knows, and its present idempotency key.
-func (l *lesson) sorter(x *Exchange) sorter {
+// sorter recognises what the session knows, and its present idempotency key. Rules by hand come first.
+func (l *lesson) sorter(x *Exchange, active []*binder) sorter {
 	key := x.Header.Get("Idempotency-Key")
-	deaf := x.Response == nil || x.ShapeOnly // nothing will be learnt from it
-	return func(value string, code coding) kind {
+	deaf := (x.Response == nil || x.ShapeOnly) && len(l.known) == 0 // nothing was or will be learnt
+	return func(at spot, value string, code coding) (part, bool) {
+		for _, b := range active {
+			if b.fits(at) {
+				return part{live, code, b.key}, true
+			}
+		}
 		switch {
 		case key != "" && value == key:
-			return rekeyed
-		case deaf && len(l.known) == 0:
-			return literal
+			return part{rekeyed, code, value}, true
+		case !deaf && l.recognise(value):
+			return part{live, code, value}, true
 		}
-		return l.recognise(value, code)
+		return part{}, false
 	}
 }
 
@@ -168,7 +176,7 @@ func isTarget(text string) bool {
 	return text != "" && (text[0] == '/' || text == "*") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-func (e *editor) compose(r *request, x *Exchange, sort sorter) {
+func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder) {
 	c := &e.composer
 	c.lit(x.Method + " " + e.prefix)
 	c.target(x.Target, sort)
@@ -183,7 +191,7 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter) {
 		if strings.EqualFold(f.Name, "Cookie") {
 			c.cookies(f.Value, sort)
 		} else {
-			c.header(f.Value, sort)
+			c.header(f.Name, f.Value, sort)
 		}
 		c.lit("\r\n")
 	}
@@ -198,10 +206,10 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter) {
 	r.hasBody = len(x.Body) > 0 || !safe(x.Method)
 	switch {
 	case len(x.Body) == 0:
-	case c.json(x.Body, sort, e.edits(x)):
+	case c.json(x.Body, sort, e.edits(x, active)):
 		r.body = c.text()
 	case strings.HasPrefix(x.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
-		c.form(string(x.Body), sort)
+		c.form(inForm, string(x.Body), sort)
 		r.body = c.text()
 	default:
 		r.body = text{part{value: string(x.Body)}}
@@ -246,8 +254,8 @@ func (e *editor) headers(x *Exchange) map[string]text {
 	return set
 }
 
-// edits says what replaces the fields of the body of x: names of users, and fields set anew.
-func (e *editor) edits(x *Exchange) func(path string, code coding) text {
+// edits says what replaces the fields of the body of x: fields set anew, those that rules bind, and names of users.
+func (e *editor) edits(x *Exchange, active []*binder) func(path string, code coding) text {
 	var rules []rewrite
 	for _, w := range e.rewrites {
 		if w.JSON != "" && w.match(x.Method, x.Target) {
@@ -258,6 +266,11 @@ func (e *editor) edits(x *Exchange) func(path string, code coding) text {
 		for _, w := range slices.Backward(rules) {
 			if w.JSON == path {
 				return e.template(w.Value, x, code)
+			}
+		}
+		for _, b := range active {
+			if b.path == path {
+				return text{{live, code, b.key}}
 			}
 		}
 		if code == quoted && slices.Contains(e.identity, path) {

@@ -2,8 +2,15 @@ package replay
 
 import "strings"
 
-// A sorter says what a value in a request is. Values of no interest are literal.
-type sorter func(value string, code coding) kind
+// A spot is where in a request a value stands.
+type spot struct {
+	where where
+	name  string // of the header, cookie or parameter
+	n     int    // of the segment, from 0
+}
+
+// A sorter may put a part in place of a value; it reports whether it did.
+type sorter func(at spot, value string, code coding) (part, bool)
 
 // A composer makes texts: it joins what is literal, and sorts the values in between.
 type composer struct {
@@ -41,14 +48,17 @@ func (c *composer) add(p part) {
 
 // target adds a request target: all of it, each path segment and each value of the query.
 func (c *composer) target(target string, sort sorter) {
-	if k := sort(target, plain); k != literal {
-		c.add(part{k, plain, target})
+	if p, ok := sort(spot{where: inTarget}, target, plain); ok {
+		c.add(p)
 		return
 	}
-	path, rawQuery, hasQuery := strings.Cut(target, "?")
-	for {
+	path, rawQuery, hasQuery := strings.Cut(strings.TrimPrefix(target, "/"), "?")
+	if len(target) > 0 && target[0] == '/' {
+		c.lit("/")
+	}
+	for n := 0; ; n++ {
 		segment, rest, more := strings.Cut(path, "/")
-		c.token(segment, query, sort)
+		c.token(spot{where: inPath, n: n}, segment, query, sort)
 		if !more {
 			break
 		}
@@ -57,12 +67,12 @@ func (c *composer) target(target string, sort sorter) {
 	}
 	if hasQuery {
 		c.lit("?")
-		c.form(rawQuery, sort)
+		c.form(inQuery, rawQuery, sort)
 	}
 }
 
 // form adds a query or a form: each value.
-func (c *composer) form(form string, sort sorter) {
+func (c *composer) form(where where, form string, sort sorter) {
 	for i, pair := range strings.Split(form, "&") {
 		if i > 0 {
 			c.lit("&")
@@ -71,7 +81,7 @@ func (c *composer) form(form string, sort sorter) {
 		c.lit(name)
 		if ok {
 			c.lit("=")
-			c.token(value, query, sort)
+			c.token(spot{where: where, name: query.read(name)}, value, query, sort)
 		}
 	}
 }
@@ -88,11 +98,14 @@ func (c *composer) cookies(cookies string, sort sorter) {
 			continue
 		}
 		c.lit("=")
-		k := sort(value, plain)
-		if k == literal && namesSession(name) {
-			k = renamed
+		p, ok := sort(spot{where: inCookie, name: strings.TrimSpace(name)}, value, plain)
+		if !ok {
+			p = part{value: value}
+			if namesSession(name) {
+				p.kind = renamed
+			}
 		}
-		c.add(part{k, plain, value})
+		c.add(p)
 	}
 }
 
@@ -102,9 +115,10 @@ func namesSession(cookie string) bool {
 }
 
 // header adds the value of another header: all of it, or what follows the scheme.
-func (c *composer) header(value string, sort sorter) {
-	if k := sort(value, plain); k != literal {
-		c.add(part{k, plain, value})
+func (c *composer) header(name, value string, sort sorter) {
+	at := spot{where: inHeader, name: name}
+	if p, ok := sort(at, value, plain); ok {
+		c.add(p)
 		return
 	}
 	scheme, rest, ok := strings.Cut(value, " ")
@@ -113,17 +127,16 @@ func (c *composer) header(value string, sort sorter) {
 		return
 	}
 	c.lit(scheme + " ")
-	c.token(rest, plain, sort)
+	c.token(at, rest, plain, sort)
 }
 
 // token adds one value as it is written.
-func (c *composer) token(raw string, code coding, sort sorter) {
+func (c *composer) token(at spot, raw string, code coding, sort sorter) {
 	if raw == "" {
 		return
 	}
-	value := code.read(raw)
-	if k := sort(value, code); k != literal {
-		c.add(part{k, code, value})
+	if p, ok := sort(at, code.read(raw), code); ok {
+		c.add(p)
 		return
 	}
 	c.lit(raw)
@@ -152,9 +165,8 @@ func (c *composer) json(doc []byte, sort sorter, edit func(path string, code cod
 		if code == number && !isNumber(string(doc[start:end])) {
 			return // true, false, null
 		}
-		value := code.read(string(doc[start:end]))
-		if k := sort(value, code); k != literal {
-			replace(start, end, part{k, code, value})
+		if p, ok := sort(spot{where: inBody}, code.read(string(doc[start:end])), code); ok {
+			replace(start, end, p)
 		}
 	})
 	if ok {

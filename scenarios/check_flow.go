@@ -95,6 +95,18 @@ func (c *checker) checkReplay() {
 	for i, w := range r.Rewrite {
 		c.checkRewrite(fmt.Sprintf("%s.rewrite[%d]", path, i), w)
 	}
+	c.atMost(path+".bind", len(r.Bind))
+	for i, text := range r.Bind {
+		_, err := gameday.ParseBind(text)
+		c.text(fmt.Sprintf("%s.bind[%d]", path, i), err)
+	}
+	c.atMost(path+".notProduction", len(r.NotProduction))
+	for i, host := range r.NotProduction {
+		c.text(fmt.Sprintf("%s.notProduction[%d]", path, i), checkHost(host))
+	}
+	if r.Canary != "" && r.Canary[0] != '/' {
+		c.value(path+".canary", problem{code: codeText, text: fmt.Sprintf("canary %q does not begin with a path: want one such as \"/env staging\"", r.Canary)})
+	}
 }
 
 func (c *checker) checkEntry(path, to string) {

@@ -156,12 +156,20 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		MaxDropped: r.MaxDropped,
 		Unsafe:     slices.Clone(r.Unsafe),
 		Identity:   slices.Clone(r.Identity),
+
+		NotProduction: slices.Clone(r.NotProduction),
+		Canary:        r.Canary,
 	}
 	if r.Habit.Retries > 0 {
 		plan.RetryGap = r.Habit.Gap
 	}
 	for _, w := range r.Rewrite {
 		plan.Rewrite = append(plan.Rewrite, gameday.Rewrite(w))
+	}
+	for _, text := range r.Bind {
+		if b, err := gameday.ParseBind(text); err == nil { // the checks have reported the others
+			plan.Bind = append(plan.Bind, b)
+		}
 	}
 	return plan
 }

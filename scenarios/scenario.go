@@ -171,6 +171,12 @@ type Replay struct {
 	Identity []string `json:"identity"`
 	// Fields that are set anew, such as staging passwords in place of redacted ones.
 	Rewrite []Rewrite `json:"rewrite"`
+	// Values of answers that later requests of the session need, where that is not seen by itself: "POST /orders $.order_id -> /orders/{}".
+	Bind []string `json:"bind"`
+	// Hosts that are not refused, though their names or addresses look like production. Each exactly.
+	NotProduction []string `json:"notProduction"`
+	// Path that the target must answer with 2xx, and text of that answer, before anything is sent: "/env staging".
+	Canary string `json:"canary"`
 	// Lateness of sending (99th percentile) beyond which the run is inconclusive.
 	MaxLateness gameday.Duration `json:"maxLateness" jsonschema:"default=100ms"`
 	// Share of a flow's requests in a phase that may be skipped because an earlier answer of their session failed. Beyond it

@@ -75,6 +75,14 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
+// checkHost reports what is no name or address of a host alone.
+func checkHost(text string) error {
+	if text == "" || strings.ContainsAny(text, "/@ *") || strings.Count(text, ":") == 1 {
+		return fmt.Errorf("%q is no host: want a name or an address, without scheme and port", text)
+	}
+	return nil
+}
+
 // checkJSONPath returns what is wrong with the path of a field in a JSON body.
 func checkJSONPath(text string) error {
 	if !jsonPathPattern.MatchString(text) {

@@ -16,7 +16,7 @@ import (
 func newReplay(g *global) *cobra.Command {
 	o := wire.ReplayOptions{}
 	var timeout, start, maxLate, retryGap time.Duration
-	var flows, rewrites []string
+	var flows, rewrites, binds []string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "replay TAPE --to URL",
@@ -25,11 +25,13 @@ func newReplay(g *global) *cobra.Command {
 its latency counts from that moment. Requests of one session keep their order; tokens and ids of live answers take
 the place of the recorded ones.
 
-Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe.
+Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe. A target that looks
+like production, by its name or by a public address, is refused before the first request.
 
 Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -45,6 +47,9 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 				return err
 			}
 			if o.Traffic.Rewrite, err = parseRewrites(rewrites); err != nil {
+				return err
+			}
+			if o.Traffic.Bind, err = parseBinds(binds); err != nil {
 				return err
 			}
 			done, err := wire.Replay(c.Context(), o)
@@ -82,6 +87,10 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
 	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable)")
 	f.StringArrayVar(&rewrites, "rewrite", nil, "set a field anew: 'POST /login $.password=pw-${$.user}' or 'header:X-Channel=web' (repeatable)")
+	f.StringArrayVar(&binds, "bind", nil, "a value of answers that later requests of the session need: 'POST /orders $.order_id -> /orders/{}' (repeatable)")
+	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
+	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")
+	f.StringVar(&o.MarkKey, "mark-key", "", "file with the key that signs marks, made if there is none; $"+wire.MarkKeyVariable+" otherwise, and without both a key that no receiver knows")
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
 	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
@@ -104,6 +113,19 @@ func parseFlows(texts []string) ([]gameday.Flow, error) {
 		flows = append(flows, gameday.Flow{Name: name, Method: method, Path: path, Criticality: gameday.Core})
 	}
 	return flows, nil
+}
+
+// parseBinds reads "POST /orders $.order_id -> /orders/{}".
+func parseBinds(texts []string) ([]gameday.Bind, error) {
+	var binds []gameday.Bind
+	for _, text := range texts {
+		b, err := gameday.ParseBind(text)
+		if err != nil {
+			return nil, fmt.Errorf("--bind %q: %w", text, err)
+		}
+		binds = append(binds, b)
+	}
+	return binds, nil
 }
 
 // parseRewrites reads "[METHOD /path ]$.json=value" and "[METHOD /path ]header:Name=value".

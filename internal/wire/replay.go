@@ -18,6 +18,7 @@ type ReplayOptions struct {
 	For     time.Duration // length; to the end of the tape when 0 and the tape is not looped
 	Seed    uint64
 	Results string // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
+	MarkKey string // path of the key that signs marks; see markKey
 	Slice   func(gameday.Slice)
 	Warn    func(error) // told of a tape that is not whole; may be nil
 }
@@ -41,8 +42,15 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if o.For > 0 {
 		plan.Phases.Baseline = gameday.Duration(o.For)
 	}
-	player, err := newPlayer(plan, "replay", []string{o.Traffic.To}, results)
+	key, err := markKey(o.MarkKey)
 	if err != nil {
+		return Replayed{}, errors.Join(Refused{err}, closeResults())
+	}
+	player, err := newPlayer(plan, "replay", []string{o.Traffic.To}, results, key)
+	if err != nil {
+		return Replayed{}, errors.Join(err, closeResults())
+	}
+	if err := check(ctx, player); err != nil {
 		return Replayed{}, errors.Join(err, closeResults())
 	}
 	start := time.Now()

@@ -122,7 +122,14 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	if d.player, err = newPlayer(d.plan, d.run.Meta().Run, targets, nil); err != nil {
+	key, err := markKey("")
+	if err != nil {
+		return Done{}, Refused{err}
+	}
+	if d.player, err = newPlayer(d.plan, d.run.Meta().Run, targets, nil, key); err != nil {
+		return Done{}, err
+	}
+	if err := check(ctx, d.player); err != nil {
 		return Done{}, err
 	}
 	return d.perform(ctx, stage{

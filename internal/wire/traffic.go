@@ -28,7 +28,7 @@ func Open(path string) (replay.Source, error) {
 }
 
 // newPlayer prepares the load of a plan.
-func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.Results) (*replay.Player, error) {
+func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.Results, key []byte) (*replay.Player, error) {
 	first, err := Open(plan.Traffic.Tape)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.
 		return nil, err
 	}
 	c := replay.Config{
-		Run: run, Traffic: plan.Traffic, Flows: plan.Flows, Phases: plan.Phases, Seed: plan.Seed,
+		Run: run, Traffic: plan.Traffic, Flows: plan.Flows, Phases: plan.Phases, Seed: plan.Seed, Key: key,
 		Open: func() (replay.Source, error) { return Open(plan.Traffic.Tape) }, Targets: targets, Results: results,
 	}
 	if plan.Ledger != nil {
