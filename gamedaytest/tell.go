@@ -60,7 +60,7 @@ func command(t testing.TB) string {
 	for i, p := range parts {
 		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
-	return fmt.Sprintf("go test -count 1 -run '%s' .", strings.Join(parts, "/"))
+	return "go test -count 1 -run " + wire.Quote(strings.Join(parts, "/")) + " ."
 }
 
 // version returns the version of this module in the test's program.

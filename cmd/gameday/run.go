@@ -36,7 +36,7 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 			o.File, o.Store, o.Version = args[0], g.store, version()
 			o.Out, o.Terminal = g.stderr, isTerminal(progress)
 			o.Panel, o.Settle = g.panel.Store, g.ending.settle
-			o.Command = "gameday " + strings.Join(os.Args[1:], " ")
+			o.Command = wire.Command("gameday", os.Args[1:])
 			if g.tune != nil {
 				g.tune(&o)
 			}

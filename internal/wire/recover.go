@@ -94,11 +94,8 @@ func alive(pid int) bool {
 // OpenRuns lists the runs of a store that left faults open, oldest first.
 func OpenRuns(root string) ([]string, error) {
 	runs, err := existing(root)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, Refused{err}
 	}
 	entries, err := runs.List()
 	if err != nil {
@@ -120,11 +117,8 @@ func OpenRuns(root string) ([]string, error) {
 // Doctor lists what faults left behind on a store and on the topology that is attached to it.
 func Doctor(ctx context.Context, root string) ([]harness.Leftover, error) {
 	runs, err := existing(root)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
+		return nil, Refused{err} // of another store nothing is known
 	}
 	entries, err := runs.List()
 	if err != nil {

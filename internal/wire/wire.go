@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/gameday-dev/gameday"
@@ -72,8 +73,14 @@ func Up(ctx context.Context, o UpOptions) (*Topology, error) {
 	return up, nil
 }
 
-// Attach connects to the topology that `gameday up` keeps, if one answers in the store at root. It returns
-// nil when there is none.
+// pingLimit is for a topology to say that it lives.
+const pingLimit = 5 * time.Second
+
+var errSilent = errors.New("it does not answer")
+
+// Attach connects to the topology that `gameday up` keeps on the store at root. It returns nil when there is none: no
+// file says where, or nobody listens there any more. Anything else that keeps it from answering is an error, for the
+// topology may well live, with faults in it.
 func Attach(ctx context.Context, root string) (*Topology, error) {
 	path := EndpointPath(root)
 	e, err := local.ReadEndpoint(path)
@@ -84,9 +91,19 @@ func Attach(ctx context.Context, root string) (*Topology, error) {
 		return nil, err
 	}
 	client := local.NewClient(e)
-	if _, err := client.Ping(ctx); err != nil {
+	limited, cancel := context.WithTimeoutCause(ctx, pingLimit, errSilent)
+	defer cancel()
+	switch _, err := client.Ping(limited); {
+	case err == nil:
+	case errors.Is(err, syscall.ECONNREFUSED):
 		client.Close()
-		return nil, nil //nolint:nilnil,nilerr // a file left by a topology that is gone
+		return nil, nil //nolint:nilnil // a file left by a topology that is gone
+	case ctx.Err() != nil:
+		client.Close()
+		return nil, err
+	default:
+		client.Close()
+		return nil, fmt.Errorf("attach to the topology of %s: %w: if it is gone, remove that file; else stop its process (%d), or use another --store", path, err, e.PID)
 	}
 	return &Topology{Client: client, Endpoint: path}, nil
 }
