@@ -28,11 +28,17 @@ the place of the recorded ones.
 Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe. A target that looks
 like production, by its name or by a public address, is refused before the first request.
 
+The URL is http://, https:// or unix:///path/of.sock. What was recorded over HTTP/1.1 is sent over it, what was recorded
+over HTTP/2 goes over HTTP/2 where the server speaks it, and gRPC always does; --http2 sends everything over it. The
+summary says how many requests went which way.
+
 Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
-  gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob`,
+  gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob
+  gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
+  gameday replay shop.gdtape --to unix:///run/shop.sock`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Traffic.Tape = args[0]
@@ -73,7 +79,13 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Traffic.To, "to", "", "base URL of the system")
+	f.StringVar(&o.Traffic.To, "to", "", "base URL of the system: http://, https:// or unix:///path")
+	f.StringVar(&o.TLS.Cert, "cert", "", "PEM file of the client's certificate, for a server that asks for one")
+	f.StringVar(&o.TLS.Key, "key", "", "PEM file of its private key")
+	f.StringVar(&o.TLS.CA, "ca", "", "PEM file of who vouches for the server, instead of the system's authorities")
+	f.BoolVar(&o.TLS.Insecure, "insecure", false, "trust any server: nobody knows then who answers")
+	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
+	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one only where one is not enough, at some 50,000 requests per second")
 	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
 	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
 	f.BoolVar(&o.Traffic.Loop, "loop", false, "start again at the end of the tape")

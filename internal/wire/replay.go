@@ -19,6 +19,9 @@ type ReplayOptions struct {
 	Seed    uint64
 	Results string // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
 	MarkKey string // path of the key that signs marks; see markKey
+	TLS     TLSFiles
+	HTTP2   bool // everything over HTTP/2
+	Shards  int  // threads that send; 1 when 0
 	Slice   func(gameday.Slice)
 	Warn    func(error) // told of a tape that is not whole; may be nil
 }
@@ -34,6 +37,10 @@ type Replayed struct {
 // with what was done until then.
 func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	warnOfDamage(o.Traffic.Tape, o.Warn)
+	secure, err := o.TLS.load()
+	if err != nil {
+		return Replayed{}, err
+	}
 	results, closeResults, err := createResults(o.Results)
 	if err != nil {
 		return Replayed{}, err
@@ -46,7 +53,9 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if err != nil {
 		return Replayed{}, errors.Join(Refused{err}, closeResults())
 	}
-	player, err := newPlayer(plan, "replay", []string{o.Traffic.To}, results, key)
+	player, err := newPlayer(plan, replay.Config{
+		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
+	})
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())
 	}

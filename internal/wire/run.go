@@ -126,7 +126,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if err != nil {
 		return Done{}, Refused{err}
 	}
-	if d.player, err = newPlayer(d.plan, d.run.Meta().Run, targets, nil, key); err != nil {
+	if d.player, err = newPlayer(d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets}); err != nil {
 		return Done{}, err
 	}
 	if err := check(ctx, d.player); err != nil {

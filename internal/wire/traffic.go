@@ -27,8 +27,8 @@ func Open(path string) (replay.Source, error) {
 	return capture.Open(path, capture.ImportOptions{})
 }
 
-// newPlayer prepares the load of a plan.
-func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.Results, key []byte) (*replay.Player, error) {
+// newPlayer prepares the load of a plan; c holds what a plan does not say.
+func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
 	first, err := Open(plan.Traffic.Tape)
 	if err != nil {
 		return nil, err
@@ -36,10 +36,8 @@ func newPlayer(plan gameday.Plan, run string, targets []string, results *replay.
 	if err := closeSource(first); err != nil {
 		return nil, err
 	}
-	c := replay.Config{
-		Run: run, Traffic: plan.Traffic, Flows: plan.Flows, Phases: plan.Phases, Seed: plan.Seed, Key: key,
-		Open: func() (replay.Source, error) { return Open(plan.Traffic.Tape) }, Targets: targets, Results: results,
-	}
+	c.Traffic, c.Flows, c.Phases, c.Seed = plan.Traffic, plan.Flows, plan.Phases, plan.Seed
+	c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape) }
 	if plan.Ledger != nil {
 		c.Ack = replay.Ack{Flow: plan.Ledger.Flow, ID: plan.Ledger.ID}
 	}
