@@ -80,17 +80,18 @@ type Objective struct {
 
 // TrafficPlan says what is replayed, and how fast.
 type TrafficPlan struct {
-	Tape     string   `json:"tape"`               // path of the tape
-	To       string   `json:"to"`                 // entry of the topology, or a URL
-	Speed    float64  `json:"speed"`              // 2 replays twice as fast
-	Amplify  float64  `json:"amplify"`            // copies of each session, fractional by thinning
-	Loop     bool     `json:"loop"`               // start again at the end of the tape, with new identities
-	Start    Duration `json:"start,omitempty"`    // offset into the tape
-	Timeout  Duration `json:"timeout"`            // per request, from its due time
-	Retries  int      `json:"retries,omitempty"`  // how often a user presses again after a failure (habit retries)
-	RetryGap Duration `json:"retry_gap,omitzero"` // between two presses
-	Busy     string   `json:"busy"`               // what a request does when its session is still waiting: wait, spill or drop
-	MaxLate  Duration `json:"max_late"`           // p99 send lateness beyond which the run is inconclusive
+	Tape       string   `json:"tape"`               // path of the tape
+	To         string   `json:"to"`                 // entry of the topology, or a URL
+	Speed      float64  `json:"speed"`              // 2 replays twice as fast
+	Amplify    float64  `json:"amplify"`            // copies of each session, fractional by thinning
+	Loop       bool     `json:"loop"`               // start again at the end of the tape, with new identities
+	Start      Duration `json:"start,omitempty"`    // offset into the tape
+	Timeout    Duration `json:"timeout"`            // per request, from its due time
+	Retries    int      `json:"retries,omitempty"`  // how often a user presses again after a failure (habit retries)
+	RetryGap   Duration `json:"retry_gap,omitzero"` // between two presses
+	Busy       string   `json:"busy"`               // what a request does when its session is still waiting: wait, spill or drop
+	MaxLate    Duration `json:"max_late"`           // p99 send lateness beyond which the run is inconclusive
+	MaxLimited float64  `json:"max_limited"`        // share of seconds limited by the generator beyond which it is, too; 0 stands for the default
 
 	// Shares of what is due of one flow in one phase, from 0 to 1; 0 stands for the default. Beyond them the run is
 	// inconclusive: success rates speak only of what was sent.
@@ -107,10 +108,11 @@ type TrafficPlan struct {
 	Canary        string   `json:"canary,omitempty"`         // "PATH TEXT": a GET of PATH that the target must answer with 2xx and TEXT before anything is sent
 }
 
-// The defaults of the bounds on skipping: the failure that a skip follows from is on record itself, so that a quarter
+// The defaults of the bounds on limited seconds and on skipping. The failure that a skip follows from is on record itself, so that a quarter
 // may be missing; dropping is what a plan asks for with busy: drop, so it is bounded where what is left would be
 // another load.
 const (
+	DefaultMaxLimited = 0.05
 	DefaultMaxSkipped = 0.25
 	DefaultMaxDropped = 0.75
 )

@@ -41,11 +41,16 @@ type Slice struct {
 	Codes   map[int]int64    `json:"codes,omitempty"`
 	BytesIn int64            `json:"bytes_in,omitempty"`
 
-	// HdrHistogram V2 compressed encodings, microseconds. Latency counts from the due time, Service from
-	// the first byte sent, Lateness from the due time to the first byte sent.
-	Latency  []byte `json:"latency,omitempty"`
-	Service  []byte `json:"service,omitempty"`
-	Lateness []byte `json:"lateness,omitempty"`
+	Timings
+}
+
+// Timings are four distributions of the same requests, as HdrHistogram V2 compressed encodings in microseconds. Lateness is
+// the generator's own doing, Wait and Service are the system's, and Latency is what a user felt: from due to done.
+type Timings struct {
+	Latency  []byte `json:"latency,omitempty"`  // due to last byte of the answer
+	Service  []byte `json:"service,omitempty"`  // first byte sent to last byte of the answer
+	Lateness []byte `json:"lateness,omitempty"` // due to taken in hand by the generator
+	Wait     []byte `json:"wait,omitempty"`     // taken in hand to first byte sent: for an earlier answer of its session, or for a connection
 }
 
 // WorstRequest is a request worth showing.
@@ -81,12 +86,33 @@ type Fidelity struct {
 	LatenessP50   Duration         `json:"lateness_p50"` // of sending against the due time
 	LatenessP99   Duration         `json:"lateness_p99"`
 	LatenessMax   Duration         `json:"lateness_max"`
-	LimitedSecond int              `json:"limited_seconds"` // seconds in which the generator missed its bound
+	LimitedSecond int              `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
 	Seconds       int              `json:"seconds"`
-	Connections   int64            `json:"connections"`        // opened
-	Senders       map[string]int64 `json:"senders,omitempty"`  // requests by how they were sent
-	OwnCPU        float64          `json:"own_cpu"`            // cores used by the harness process
-	Problems      []string         `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
+	Connections   int64            `json:"connections"`       // opened
+	Senders       map[string]int64 `json:"senders,omitempty"` // requests by how they were sent
+	OwnCPU        float64          `json:"own_cpu"`           // cores used by the harness process
+
+	Timings                     // of all requests
+	Spacing   float64           `json:"spacing"`              // Kolmogorov-Smirnov distance of the times between requests, as due and as offered; 0 to 1
+	Mix       float64           `json:"mix"`                  // total variation distance of the shares of flows, as due and as sent; 0 to 1
+	GC        Duration          `json:"gc,omitempty"`         // pauses of the generator for garbage collection
+	PortsLeft *int              `json:"ports_left,omitempty"` // free ephemeral ports at the worst moment; nil where nobody tells
+	Curve     []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
+
+	Problems []string `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
+}
+
+// GeneratorSecond is one second of the run as the load generator saw itself.
+type GeneratorSecond struct {
+	Second   int      `json:"second"`            // since the start of the run
+	Due      int64    `json:"due"`               // requests that were due in it, without what was skipped
+	Sent     int64    `json:"sent"`              // requests whose first byte left in it, whenever they were due
+	InFlight int64    `json:"in_flight"`         // at most
+	Lateness Duration `json:"lateness"`          // p99 of taking in hand against the due time
+	CPU      float64  `json:"cpu"`               // cores used by the harness process
+	Steal    float64  `json:"steal,omitempty"`   // share of the machine that the hypervisor kept for others
+	GC       Duration `json:"gc,omitempty"`      // pauses for garbage collection
+	Limited  string   `json:"limited,omitempty"` // why the generator set the limits in this second: "late", "no connection"
 }
 
 // Traffic is everything recorded about the replayed load.

@@ -118,7 +118,7 @@ func (c Case) traffic(p *prepared) error {
 	p.plan.Traffic = gameday.TrafficPlan{
 		Tape: "generated: " + strings.Join(kinds, ", "), To: to, Speed: 1, Amplify: 1, Busy: "wait",
 		Timeout: gameday.Duration(requestTimeout), MaxLate: gameday.Duration(cmp.Or(c.MaxLate, maxLate)), Unsafe: slices.Compact(unsafe),
-		MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
+		MaxLimited: gameday.DefaultMaxLimited, MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
-	"github.com/gameday-dev/gameday/internal/hist"
 )
 
 // worstKept is how many requests of each flow are kept to be shown.
@@ -31,9 +30,8 @@ type second struct {
 
 func newLedger(flows []gameday.Flow, maxLate time.Duration, results *Results) *ledger {
 	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, worst: make([][]record, len(flows))}}
-	for i := range l.fold.scratch {
-		l.fold.scratch[i] = hist.New()
-	}
+	l.fold.scratch, l.fold.total, l.fold.spacing = newTimings(), newTimings(), newSpacing()
+	l.fold.mix = make([]offered, len(flows))
 	l.fold.fidelity.Skipped = make(map[string]int64)
 	return l
 }
@@ -111,10 +109,15 @@ type fold struct {
 	flows    []gameday.Flow
 	maxLate  time.Duration
 	results  *Results
-	scratch  [3]*hist.Histogram
+	scratch  timings
 	worst    [][]record // of each flow, worst first
 	fidelity gameday.Fidelity
 	pool     int64 // unsent because the generator's own bound was reached
+
+	total   timings
+	mix     []offered // of each flow
+	curve   []offered // of each second
+	spacing spacing
 }
 
 func (f *fold) second(number int, records []record, sink func(gameday.Slice)) error {
@@ -126,6 +129,7 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 	}
 	if len(records) > 0 {
 		f.fidelity.Seconds++
+		f.spacing.add(records)
 	}
 	for flow := range f.flows {
 		slice, err := f.slice(number, flow, records)
@@ -139,9 +143,7 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 
 func (f *fold) slice(number, flow int, records []record) (gameday.Slice, error) {
 	s := gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
-	for _, h := range f.scratch {
-		h.Reset()
-	}
+	f.scratch.reset()
 	for i := range records {
 		if r := &records[i]; r.flow == flow {
 			f.count(&s, r)
@@ -153,14 +155,9 @@ func (f *fold) slice(number, flow int, records []record) (gameday.Slice, error) 
 	if s.Sent == 0 {
 		return s, nil
 	}
-	for i, to := range []*[]byte{&s.Latency, &s.Service, &s.Lateness} {
-		raw, err := f.scratch[i].Encode()
-		if err != nil {
-			return s, err
-		}
-		*to = raw
-	}
-	return s, nil
+	var err error
+	s.Timings, err = f.scratch.encode()
+	return s, err
 }
 
 // count adds one record to its slice.
@@ -184,11 +181,10 @@ func (f *fold) count(s *gameday.Slice, r *record) {
 		return
 	case unsent:
 		s.Unsent++
-		if r.cause == causePool {
-			f.pool++
-		}
+		f.offer(r)
 		return
 	}
+	f.offer(r)
 	s.Sent++
 	s.Classes[r.class]++
 	if r.code != 0 {
@@ -198,9 +194,8 @@ func (f *fold) count(s *gameday.Slice, r *record) {
 	if r.lateness() > f.maxLate {
 		s.Late++
 	}
-	f.scratch[0].Record(r.latency())
-	f.scratch[1].Record(r.service())
-	f.scratch[2].Record(r.lateness())
+	f.scratch.record(r)
+	f.total.record(r)
 }
 
 // keepWorst puts r among the worst of its flow, if it is one of them.

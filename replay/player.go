@@ -147,6 +147,9 @@ func (c Config) withDefaults() Config {
 	if t.MaxLate == 0 {
 		t.MaxLate = gameday.Duration(DefaultMaxLate)
 	}
+	if t.MaxLimited == 0 {
+		t.MaxLimited = gameday.DefaultMaxLimited
+	}
 	if t.Busy == "" {
 		t.Busy = "wait"
 	}
@@ -313,6 +316,7 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 		}
 		p.shards = append(p.shards, s)
 	}
+	p.lag.begin()
 	cpu := ownCPU()
 	began := time.Now()
 	ctx, stop := context.WithCancel(ctx)
@@ -344,9 +348,9 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	close(finished)
 	keeper.Wait()
 	elapsed := time.Since(began)
-	traffic := p.traffic((ownCPU() - cpu).Seconds() / max(elapsed.Seconds(), 1e-9))
+	traffic, counting := p.traffic((ownCPU() - cpu).Seconds() / max(elapsed.Seconds(), 1e-9))
 	traffic.Slices = slices
-	return traffic, errors.Join(reading, keeping)
+	return traffic, errors.Join(reading, keeping, counting)
 }
 
 // keep closes seconds, until finished.
@@ -361,13 +365,14 @@ func (p *Player) keep(finished <-chan struct{}, sink func(gameday.Slice)) error 
 			return errors.Join(failed, p.ledger.flush(p.reached(), sink))
 		case <-tick.C:
 		}
+		p.lag.look(p.engine.inFlight.Load())
 		if failed == nil {
 			failed = p.ledger.close(p.reached(), sink)
 		}
 		if now := p.now(); now >= second+time.Second {
 			second = now.Truncate(time.Second)
 			p.rates.tick(p.engine.sentTotal.Load())
-			p.lag.tick()
+			p.lag.tick(int(second / time.Second))
 		}
 	}
 }
@@ -399,15 +404,15 @@ func (p *Player) acknowledge(s *shot, id string, at time.Duration) {
 }
 
 // traffic sums up.
-func (p *Player) traffic(cpu float64) gameday.Traffic {
+func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	fold := &p.ledger.fold
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
 	f.Senders = p.engine.senders()
-	p.lag.report(f)
+	err := fold.report(f, p.lag.report(f))
 	f.Problems = p.problems(f, fold.pool)
-	return t
+	return t, err
 }
 
 // problems says why the offered load is not what was planned.
@@ -423,7 +428,9 @@ func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
 	length := p.config.Phases.Total()
 	bad(f.Due == 0, "no request was due: the tape is empty, or starts after the end of the run")
 	bad(f.LatenessP99 > maxLate, "requests left late: p99 %s after their due time, the bound is %s; slow the replay down or give it more CPU", f.LatenessP99, maxLate)
-	bad(f.LatenessP99 <= maxLate && f.LimitedSecond*20 > f.Seconds, "in %d of %d seconds the p99 of lateness was over %s; slow the replay down or give it more CPU", f.LimitedSecond, f.Seconds, maxLate)
+	bad(f.LatenessP99 <= maxLate && float64(f.LimitedSecond) > p.config.Traffic.MaxLimited*float64(f.Seconds), "the generator was the limit in %s of %d seconds, at most %g%% are allowed; slow the replay down or give it more CPU",
+		limitedSeconds(f), f.Seconds, 100*p.config.Traffic.MaxLimited)
+	bad(f.PortsLeft != nil && *f.PortsLeft < minPorts, "fewer than %d ephemeral ports were left; send from more addresses, or keep connections alive", minPorts)
 	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
 	bad(f.OwnCPU > 0.9*float64(runtime.NumCPU()), "the harness itself used %.1f of %d cores; slow the replay down or give it more CPU", f.OwnCPU, runtime.NumCPU())
 	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))

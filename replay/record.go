@@ -41,7 +41,8 @@ const (
 
 func (r *record) latency() time.Duration  { return r.done - r.due }
 func (r *record) service() time.Duration  { return r.done - r.sent }
-func (r *record) lateness() time.Duration { return r.sent - r.due }
+func (r *record) lateness() time.Duration { return r.taken - r.due }
+func (r *record) wait() time.Duration     { return r.sent - r.taken }
 
 // worst returns r as it is shown to people.
 func (r *record) worst(flow string) gameday.WorstRequest {

@@ -152,6 +152,7 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		Retries:    r.Habit.Retries,
 		Busy:       r.Busy,
 		MaxLate:    r.MaxLateness,
+		MaxLimited: r.MaxLimited,
 		MaxSkipped: r.MaxSkipped,
 		MaxDropped: r.MaxDropped,
 		Unsafe:     slices.Clone(r.Unsafe),

@@ -46,7 +46,7 @@ func TestEveryDefaultIsInThePlan(t *testing.T) {
 	require.Equal(t, gameday.Duration(time.Second), plan.Metrics.Interval)
 	require.Equal(t, gameday.TrafficPlan{
 		Tape: "scenarios/shop.tape", To: "shop", Speed: 1, Amplify: 1, Timeout: 5e9, Busy: "wait", MaxLate: 100e6,
-		MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
+		MaxLimited: gameday.DefaultMaxLimited, MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
 	}, plan.Traffic)
 	require.Equal(t, gameday.Phases{Warmup: 5e9, Baseline: 10e9, Fault: 5e9, Recovery: 15e9}, plan.Phases)
 	require.Equal(t, gameday.Core, plan.Flows[0].Criticality)

@@ -179,6 +179,8 @@ type Replay struct {
 	Canary string `json:"canary"`
 	// Lateness of sending (99th percentile) beyond which the run is inconclusive.
 	MaxLateness gameday.Duration `json:"maxLateness" jsonschema:"default=100ms"`
+	// Share of seconds in which the generator itself was the limit, beyond which the run is inconclusive.
+	MaxLimited float64 `json:"maxLimited" jsonschema:"default=0.05,minimum=0.001,maximum=1"`
 	// Share of a flow's requests in a phase that may be skipped because an earlier answer of their session failed. Beyond it
 	// the run is inconclusive: success rates speak only of what was sent.
 	MaxSkipped float64 `json:"maxSkipped" jsonschema:"default=0.25,minimum=0.001,maximum=1"`

@@ -133,7 +133,7 @@ func (w *world) traffic(t testing.TB, flow string, each func(second int) hit) {
 		}
 		raw := encoded[h]
 		kept = append(kept, gameday.Slice{
-			Second: s, Flow: flow, Due: int64(h.requests), Sent: int64(h.requests), Latency: raw, Service: raw,
+			Second: s, Flow: flow, Due: int64(h.requests), Sent: int64(h.requests), Timings: gameday.Timings{Latency: raw, Service: raw},
 			Classes: map[gameday.Class]int64{
 				gameday.ClassOK: int64(h.requests - h.errors - h.rejected), gameday.ClassError: int64(h.errors), gameday.ClassRejected: int64(h.rejected),
 			},

@@ -44,7 +44,7 @@ func TestARunReadsBackAsItWasWritten(t *testing.T) {
 	for _, e := range events {
 		require.NoError(t, r.Append(e))
 	}
-	slice := gameday.Slice{Second: 3, Flow: "browse", Sent: 2, Classes: map[gameday.Class]int64{gameday.ClassOK: 2}, Latency: []byte{1, 2}}
+	slice := gameday.Slice{Second: 3, Flow: "browse", Sent: 2, Classes: map[gameday.Class]int64{gameday.ClassOK: 2}, Timings: gameday.Timings{Latency: []byte{1, 2}}}
 	require.NoError(t, r.AppendSlice(slice))
 	traffic := gameday.Traffic{
 		Slices:   []gameday.Slice{slice},

@@ -72,6 +72,31 @@ func (h *Histogram) AtMost(d time.Duration) int64 {
 	return n
 }
 
+// Distance returns the Kolmogorov-Smirnov distance of two distributions, from 0 (the same) to 1: the largest difference
+// between the shares of what is at most d, over all d. Durations that differ by the tolerance at most count as equal.
+// It is 0 when one of them is empty.
+func Distance(a, b *Histogram, tolerance time.Duration) float64 {
+	if a.Count() == 0 || b.Count() == 0 {
+		return 0
+	}
+	return max(above(a, b, tolerance), above(b, a, tolerance))
+}
+
+// above returns by how much at most the share of a up to some duration exceeds that of b up to tolerance more.
+func above(a, b *Histogram, tolerance time.Duration) (most float64) {
+	slack := int64(tolerance / time.Microsecond)
+	others, seen, sum := b.h.Distribution(), int64(0), int64(0)
+	for _, bar := range a.h.Distribution() {
+		for len(others) > 0 && others[0].From <= bar.To+slack {
+			seen += others[0].Count
+			others = others[1:]
+		}
+		sum += bar.Count
+		most = max(most, float64(sum)/float64(a.Count())-float64(seen)/float64(b.Count()))
+	}
+	return most
+}
+
 // Merge adds the counts of other, without loss.
 func (h *Histogram) Merge(other *Histogram) { h.h.Merge(other.h) }
 

@@ -10,6 +10,7 @@ import (
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/stretchr/testify/require"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
 func TestQuantilesAreWithinThreeDigitsOfTheTruth(t *testing.T) {
@@ -167,4 +168,66 @@ func filled() *Histogram {
 		h.Record(time.Duration(r.ExpFloat64() * float64(20*time.Millisecond)))
 	}
 	return h
+}
+
+func TestDistanceIsTheLargestDifferenceOfShares(t *testing.T) {
+	of := func(durations ...time.Duration) *Histogram {
+		h := New()
+		for _, d := range durations {
+			h.Record(d)
+		}
+		return h
+	}
+	for _, tt := range []struct {
+		what string
+		a, b *Histogram
+		want float64
+	}{
+		{"the same", of(time.Millisecond, time.Second), of(time.Millisecond, time.Second), 0},
+		{"within the tolerance", of(time.Millisecond), of(1100 * time.Microsecond), 0},
+		{"half of it elsewhere", of(time.Millisecond, time.Second), of(time.Millisecond, time.Minute), 0.5},
+		{"all of it elsewhere", of(time.Second), of(time.Millisecond), 1},
+		{"more of the same is no difference", of(time.Second), of(time.Second, time.Second), 0},
+		{"nothing to compare with", of(), of(time.Second), 0},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			require.InDelta(t, tt.want, Distance(tt.a, tt.b, 100*time.Microsecond), 1e-9)
+			require.InDelta(t, tt.want, Distance(tt.b, tt.a, 100*time.Microsecond), 1e-9, "either way round")
+		})
+	}
+}
+
+// A partial outage makes latencies bimodal, and a percentile that falls on the cliff between the modes is where sketches
+// that interpolate break down: vegeta's t-digest is off by more than the value itself.
+func TestAPercentileOnACliffIsExactWhereATDigestIsNot(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	ours, theirs := New(), vegeta.LatencyMetrics{}
+	workers := make([]*Histogram, 50)
+	for i := range workers {
+		workers[i] = New()
+	}
+	all := make([]time.Duration, 0, 1_000_000)
+	for i := range cap(all) {
+		d := time.Millisecond + time.Duration(r.IntN(9000))*time.Microsecond
+		if i%1000 < 2 { // 0.2 % wait for a stalled instance
+			d = 2*time.Second + time.Duration(r.IntN(500))*time.Millisecond
+		}
+		all = append(all, d)
+		workers[i%len(workers)].Record(d)
+		theirs.Add(d)
+	}
+	for _, w := range workers {
+		ours.Merge(w)
+	}
+	slices.Sort(all)
+	worst := 0.0
+	for _, q := range []float64{0.5, 0.9, 0.99, 0.998, 0.999, 0.9999} {
+		truth := all[int(math.Ceil(q*float64(len(all))))-1]
+		off := func(d time.Duration) float64 { return math.Abs(float64(d-truth)) / float64(truth) }
+		t.Logf("p%g: truth %s, ours %s off by %.3f %%, t-digest %s off by %.1f %%", 100*q, truth, ours.Quantile(q), 100*off(ours.Quantile(q)),
+			theirs.Quantile(q), 100*off(theirs.Quantile(q)))
+		require.LessOrEqual(t, off(ours.Quantile(q)), 0.001)
+		worst = max(worst, off(theirs.Quantile(q)))
+	}
+	require.Greater(t, worst, 1.0, "the case is one that a t-digest gets wrong")
 }
