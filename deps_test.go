@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"monkeys/monkeytest":            {""},
 	"replay":                        {"", "internal/hist", "internal/mark"},
 	"replay/capture":                {"", "replay", "internal/mark"},
+	"replay/capture/passive":        {"replay", "replay/capture", "internal/tcpstream"},
 	"replay/guard":                  {"internal/mark"},
 	"replay/redact":                 {"", "replay"},
 	"replay/tape":                   {"", "replay"},

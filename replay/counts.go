@@ -71,6 +71,10 @@ type Counts struct {
 	// Messages of switched connections have books of their own: those stored, and those lost, by cause.
 	Messages     uint64 `json:"messages,omitempty"`
 	MessagesLost Tally  `json:"messages_lost,omitempty"`
+
+	// Of a capture from packets: what became of each of them, and of each byte they carried.
+	Packets Tally `json:"packets,omitempty"`
+	Bytes   Tally `json:"bytes,omitempty"`
 }
 
 // Arrived is how many exchanges the source saw.
@@ -106,12 +110,19 @@ func (c Counts) Add(d Counts) Counts {
 	for cause, n := range d.Lost {
 		c.Lost.Count(cause, n)
 	}
+	for fate, n := range d.Packets {
+		c.Packets.Count(fate, n)
+	}
+	for fate, n := range d.Bytes {
+		c.Bytes.Count(fate, n)
+	}
 	return c
 }
 
 // Clone returns a copy that shares nothing.
 func (c Counts) Clone() Counts {
 	c.Filtered, c.Lost, c.MessagesLost = maps.Clone(c.Filtered), maps.Clone(c.Lost), maps.Clone(c.MessagesLost)
+	c.Packets, c.Bytes = maps.Clone(c.Packets), maps.Clone(c.Bytes)
 	return c
 }
 

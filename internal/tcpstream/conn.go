@@ -1,5 +1,7 @@
 package tcpstream
 
+import "slices"
+
 // conn puts the packets of one connection in order.
 type conn struct {
 	a         *Assembler
@@ -138,13 +140,22 @@ func (c *conn) tied() bool {
 	return len(a.held) > 0 && len(b.held) > 0 && ahead(a.held[0].seq, a.next) <= 0 && ahead(b.held[0].seq, b.next) <= 0
 }
 
-// untie delivers the piece that was captured later, for that is the retransmission.
+// untie delivers of the piece that was captured later, for that is the retransmission, as much as the other stream waits for.
 func (c *conn) untie() {
+	d := ToClient
 	if c.half[ToServer].held[0].at >= c.half[ToClient].held[0].at {
-		c.deliverFirst(ToServer)
-	} else {
-		c.deliverFirst(ToClient)
+		d = ToServer
 	}
+	h, need := &c.half[d], c.half[1-d].held[0].ack
+	if p := h.held[0]; ahead(need, p.seq) > 0 && ahead(need, p.seq) < len(p.data) {
+		n := ahead(need, p.seq)
+		rest := piece{seq: need, ack: p.ack, at: p.at, data: p.data[n:]}
+		h.held[0].data = p.data[:n]
+		h.held = slices.Insert(h.held, 1, rest)
+		c.held += pieceCost
+		c.a.held += pieceCost
+	}
+	c.deliverFirst(d)
 }
 
 func (c *conn) drainHalf(d Direction) (moved bool) {

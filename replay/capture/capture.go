@@ -45,6 +45,8 @@ type Options struct {
 	Sample float64
 	// Budget bounds what recording takes from the machine.
 	Budget Budget
+	// Wait makes the traffic wait for the recorder, so that nothing is dropped: for what is read from a file.
+	Wait bool
 }
 
 const (

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +74,13 @@ func bodies(x *replay.Exchange) int {
 	return n
 }
 
-// put takes a parcel whose bodies were reserved. It never blocks on the recorder.
+// put takes a parcel whose bodies were reserved. It blocks on the recorder only when the options say that the traffic
+// can wait.
 func (q *queue) put(e parcel) {
+	if q.o.Wait {
+		q.do(e)
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	cause := q.gate.cause()
@@ -153,6 +159,28 @@ func (q *queue) note(g replay.Gap) {
 	q.notes = append(q.notes, g)
 }
 
+// miss counts what a gap says is lost, and keeps the gap for the books.
+func (q *queue) miss(g replay.Gap) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.Lost.Count(g.Cause, g.Lost)
+	for i := len(q.notes) - 1; i >= 0; i-- {
+		last := &q.notes[i]
+		if last.Cause == g.Cause && (g.From-last.To < gapJoin || len(q.notes) >= notesMax) {
+			last.From, last.To, last.Lost = min(last.From, g.From), max(last.To, g.To), last.Lost+g.Lost
+			return
+		}
+	}
+	q.notes = append(q.notes, g)
+}
+
+// Gaps of one cause that lie closer together than gapJoin are one, and so are all of one cause when notesMax wait for the
+// books: under heavy loss the tape must not fill with notes about it.
+const (
+	gapJoin  = time.Second
+	notesMax = 1024
+)
+
 // ledger returns a copy of the counts.
 func (q *queue) ledger() replay.Counts {
 	q.mu.Lock()
@@ -186,15 +214,20 @@ func (q *queue) drain() {
 				q.keepBooks(&last)
 				return
 			}
-			began := time.Now()
-			n := e.reserved() // redaction changes it
-			q.record(e)
-			q.release(n)
-			q.busy.Add(int64(time.Since(began)))
+			q.do(e)
 		case <-books.C:
 			q.keepBooks(&last)
 		}
 	}
+}
+
+// do records a parcel and gives back what was reserved for it.
+func (q *queue) do(e parcel) {
+	began := time.Now()
+	n := e.reserved() // redaction changes it
+	q.record(e)
+	q.release(n)
+	q.busy.Add(int64(time.Since(began)))
 }
 
 func (q *queue) record(e parcel) {
@@ -322,9 +355,7 @@ func (q *queue) keepBooks(last *replay.Counts) {
 			err = books.Gap(g)
 		}
 	}
-	now := q.ledger()
-	if err == nil && (now.Arrived() != last.Arrived() || now.Captured != last.Captured ||
-		now.Messages != last.Messages || now.MessagesLost.Total() != last.MessagesLost.Total()) {
+	if now := q.ledger(); err == nil && !reflect.DeepEqual(now, *last) {
 		*last = now
 		err = books.Account(q.o.Source, now)
 	}

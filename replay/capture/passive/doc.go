@@ -1,0 +1,13 @@
+// Package passive captures HTTP/1.x from packets: of a network interface while it works, or of a pcap or pcapng file.
+//
+//	Interface --.                                       .-> conn: requests wait for their responses
+//	            +-> Packets -> tcpstream -> [2]reader --+                |
+//	File -------'                                       '----------------+-> capture.Intake -> tape
+//
+// Nothing stands between clients and servers, and nothing is sent. What the packets do not tell is not
+// guessed: a request that is not whole is lost and counted, a response that cannot be told to belong to a request with
+// certainty is left out, and each stretch that is missing becomes a gap record with its cause. Every
+// byte that packets carried is in the ledger under what became of it.
+//
+// [Capture] does it all; see its example.
+package passive

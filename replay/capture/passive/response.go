@@ -1,0 +1,132 @@
+package passive
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// responses is what a conn does with the stream of its server.
+type responses conn
+
+var _ sink = (*responses)(nil)
+
+func (r *responses) head(b []byte, first place) (framing, error) {
+	k := (*conn)(r)
+	line := bytes.IndexByte(b, '\n')
+	status, _ := statusLine(b[:line])
+	fields, err := parseFields(string(b[line+1:]))
+	if err != nil {
+		return framing{}, err
+	}
+	k.spoke = true
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		k.interim = true
+		return framing{kind: idle}, nil
+	}
+	e := k.match(first.offset)
+	if e == nil {
+		k.orphan(first)
+		return replyFraming("", status, fields)
+	}
+	e.x.Response = &replay.Response{Status: status, Header: fields, FirstByte: max(time.Duration(first.at-e.began), 0)}
+	k.down = e
+	return replyFraming(e.x.Method, status, fields)
+}
+
+// replyFraming says how a response ends; some have no body whatever their header says.
+func replyFraming(method string, status int, h replay.Header) (framing, error) {
+	switch {
+	case method == http.MethodHead, status == http.StatusNoContent, status == http.StatusNotModified,
+		switches(method, status):
+		return framing{kind: idle}, nil
+	}
+	return framingOf(h, false)
+}
+
+// switches reports whether another protocol follows a response.
+func switches(method string, status int) bool {
+	return status == http.StatusSwitchingProtocols || method == http.MethodConnect && status/100 == 2
+}
+
+// orphan counts a response whose request is not known.
+func (k *conn) orphan(first place) {
+	switch {
+	case k.unpaired || k.unsure && len(k.waiting) > 0 && !k.gap:
+		// Its request was captured, and is recorded without it.
+	case !k.tcp.Opened && (k.firstAcked < 0 || first.offset < k.firstAcked):
+		k.c.in.LeaveOut(RuleBefore)
+	case k.gaps:
+		k.c.lose(first.at, replay.LostGap)
+	default:
+		k.c.in.LeaveOut(RuleUnasked)
+	}
+}
+
+func (r *responses) body(b []byte) {
+	if e := r.down; e != nil && e.lost == "" {
+		e.reply.add(r.c.in, b, r.c.bodyMax)
+	}
+}
+
+func (r *responses) hole(n int64) {
+	if e := r.down; e != nil {
+		e.reply.miss(n)
+	}
+}
+
+func (r *responses) trailer(b []byte) {
+	if fields, err := parseFields(string(b)); err == nil && r.down != nil {
+		r.down.x.Response.Trailer = fields
+	}
+}
+
+func (r *responses) complete() state {
+	k := (*conn)(r)
+	if k.interim {
+		k.interim = false
+		return idle
+	}
+	e := k.down
+	if e == nil {
+		return idle
+	}
+	k.settle(e)
+	if !switches(e.x.Method, e.x.Response.Status) {
+		return idle
+	}
+	k.req.drop()
+	k.req.state = switched
+	return switched
+}
+
+func (r *responses) broken(place, bool) {
+	k := (*conn)(r)
+	k.abort()
+	k.unsure = true
+	k.doubt()
+}
+
+func (r *responses) malformed(error) state {
+	k := (*conn)(r)
+	if !k.spoke {
+		k.req.drop()
+		k.req.state = foreign
+		return foreign
+	}
+	k.abort()
+	k.unsure = true
+	k.doubt()
+	return seek
+}
+
+// abort ends the response that is being read before its end.
+func (k *conn) abort() {
+	k.interim = false
+	if e := k.down; e != nil {
+		e.x.Response.Cut = true
+		k.settle(e)
+	}
+}
