@@ -138,17 +138,20 @@ func (l Ledger) Total() Counts {
 	return sum
 }
 
-// LeaveOut returns the ledger after captured exchanges were left out of a copy, counted by rule.
-// Exchanges do not say where they came from: rows of several sources become one.
-func (l Ledger) LeaveOut(left Tally) Ledger {
-	if len(l) == 0 || left.Total() == 0 {
+// LeaveOut returns the ledger of a copy without some of the captured exchanges: those left out by a
+// rule, and those lost by a cause. Exchanges do not say where they came from: rows of several sources
+// become one.
+func (l Ledger) LeaveOut(left, lost Tally) Ledger {
+	if len(l) == 0 || left.Total()+lost.Total() == 0 {
 		return l
 	}
 	c := l.Total()
+	c.Captured -= min(c.Captured, left.Total()+lost.Total()) // a tape without its last ledger knows of fewer than it holds
 	for rule, n := range left {
-		n = min(n, c.Captured) // a tape that lost its last ledger knows of fewer than it holds
-		c.Captured -= n
 		c.Filtered.Count(rule, n)
+	}
+	for cause, n := range lost {
+		c.Lost.Count(cause, n)
 	}
 	return Ledger{strings.Join(slices.Sorted(maps.Keys(l)), " + "): c}
 }

@@ -43,10 +43,11 @@ func TestWhatIsLeftOutIsNotForgotten(t *testing.T) {
 		"b": {Captured: 40, Sampled: 7},
 	}
 	before := l.Total().Arrived()
-	left := l.LeaveOut(Tally{"from 10s": 25})
+	left := l.LeaveOut(Tally{"from 10s": 25}, nil)
 	require.Equal(t, Ledger{"a + b": {Captured: 75, Filtered: Tally{"from 10s": 25}, Sampled: 7, Lost: Tally{LostGap: 1}}}, left)
 	require.Equal(t, before, left.Total().Arrived())
 	require.Len(t, l, 2, "the ledger it comes from is unchanged")
-	require.Equal(t, l, l.LeaveOut(nil))
-	require.Nil(t, Ledger(nil).LeaveOut(Tally{"x": 1}))
+	require.Equal(t, Tally{LostGap: 1, LostParse: 2}, l.LeaveOut(nil, Tally{LostParse: 2}).Total().Lost)
+	require.Equal(t, l, l.LeaveOut(nil, nil))
+	require.Nil(t, Ledger(nil).LeaveOut(Tally{"x": 1}, nil))
 }

@@ -69,7 +69,13 @@ func (r *Reader) info() (Info, error) {
 			info.Last = max(info.Last, time.Duration(e.tsMax))
 			info.Encrypted = info.Encrypted || e.flags&flagEncrypted != 0
 			if e.flags&flagGaps != 0 && !r.locked(e) {
-				if err := r.gaps(e, &info); err != nil {
+				err := r.gaps(e, func(g replay.Gap) error {
+					if info.GapCount++; info.GapCount <= gapsMax {
+						info.Gaps = append(info.Gaps, g)
+					}
+					return nil
+				})
+				if err != nil {
 					r.note(i, err)
 				}
 			}
@@ -113,7 +119,8 @@ func (r *Reader) ledger(e entry) (l replay.Ledger, err error) {
 	return l, nil
 }
 
-func (r *Reader) gaps(e entry, info *Info) error {
+// gaps visits the gap records of a frame.
+func (r *Reader) gaps(e entry, visit func(replay.Gap) error) error {
 	h, err := r.header(e.offset)
 	if err != nil {
 		return err
@@ -132,8 +139,8 @@ func (r *Reader) gaps(e entry, info *Info) error {
 		if record.gap == nil {
 			continue
 		}
-		if info.GapCount++; info.GapCount <= gapsMax {
-			info.Gaps = append(info.Gaps, *record.gap)
+		if err := visit(*record.gap); err != nil {
+			return err
 		}
 	}
 }
