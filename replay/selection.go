@@ -19,6 +19,11 @@ type Selection struct {
 	Flows    []gameday.Flow
 }
 
+// Empty reports whether there is no condition.
+func (s Selection) Empty() bool {
+	return len(s.Methods)+len(s.Paths)+len(s.Statuses)+len(s.Sessions)+len(s.Flows) == 0
+}
+
 // Check returns what is wrong with a selection.
 func (s Selection) Check() error {
 	for _, status := range s.Statuses {
@@ -56,6 +61,14 @@ func (s Selection) Misses(x *Exchange) (condition string) {
 		return "session"
 	case miss(len(s.Flows), func(i int) bool { return route{s.Flows[i].Method, s.Flows[i].Path}.match(x.Method, x.Target) }):
 		return "flow"
+	}
+	return ""
+}
+
+// Matches is the opposite of Misses: it returns "selected" for an exchange that is, else "".
+func (s Selection) Matches(x *Exchange) (rule string) {
+	if s.Misses(x) == "" {
+		return "selected"
 	}
 	return ""
 }

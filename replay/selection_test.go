@@ -36,6 +36,7 @@ func TestSelection(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			require.NoError(t, tt.s.Check())
 			require.Equal(t, tt.misses, tt.s.Misses(tt.x))
+			require.Equal(t, tt.misses == "", tt.s.Matches(tt.x) == "selected")
 		})
 	}
 	for _, wrong := range []string{"abc", "0xx", "99", "1000", "xx", "5x"} {

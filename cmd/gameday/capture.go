@@ -23,7 +23,8 @@ Credentials (Authorization, cookies, API keys, passwords and tokens in JSON) are
 before the first byte is written; the same secret always gets the same pseudonym, so sessions can be replayed.
 The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
-  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'`,
+  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
+  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Tool = "gameday " + version()
@@ -45,6 +46,7 @@ The service never waits for the recorder: what it cannot keep up with is counted
 	c.Flags().StringSliceVar(&o.Rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact: $..email")
 	c.Flags().StringSliceVar(&o.Rules.Query, "redact-query", nil, "one more query parameter to redact")
 	c.Flags().StringSliceVar(&o.Rules.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
+	addRecipients(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
 	_ = c.MarkFlagRequired("out")
 	return c

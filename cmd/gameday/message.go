@@ -35,6 +35,8 @@ func remedyOf(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on its disk, or choose another place with --store"
+	case errors.Is(err, tape.ErrLocked):
+		return "its file is named with --identity FILE, or by GAMEDAY_IDENTITY in the environment"
 	case errors.As(err, &damage):
 		return "keep what can be read of it with `gameday tape repair`"
 	}

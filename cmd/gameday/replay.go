@@ -106,6 +106,7 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
 	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
+	addIdentities(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
 	return c
 }

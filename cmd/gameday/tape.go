@@ -13,23 +13,21 @@ import (
 
 func newTape(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "tape", Short: "Look at recordings, import and export them"}
-	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g), newTapeRepair(g))
+	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g), newTapeRepair(g),
+		newTapeCat(g), newTapeCut(g), newTapeMerge(g), newTapeFilter(g))
 	return c
 }
 
 func newTapeInfo(g *global) *cobra.Command {
 	var verify bool
+	var keys wire.Keys
 	c := &cobra.Command{
 		Use:     "info TAPE",
 		Short:   "Summarise a tape: times, counts, ledger, damage",
 		Example: `  gameday tape info fixtures/tapes/shop.gdtape --verify`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			read := tape.ReadInfo
-			if verify {
-				read = tape.Verify
-			}
-			info, err := read(args[0])
+			info, err := wire.TapeInfo(args[0], verify, keys)
 			if err != nil {
 				return failed(err)
 			}
@@ -45,6 +43,7 @@ func newTapeInfo(g *global) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "read every byte instead of the index alone")
+	addIdentities(c, &keys)
 	return c
 }
 
@@ -94,22 +93,25 @@ func newTapeExport(g *global) *cobra.Command {
 }
 
 func newTapeRepair(g *global) *cobra.Command {
-	var out string
+	r := tape.Recipe{Verb: "repaired", Tool: "gameday " + version(), Read: tape.ReadOptions{Skip: true}}
+	var keys wire.Keys
 	c := &cobra.Command{
 		Use:     "repair TAPE --out TAPE",
 		Short:   "Copy what can be read of a damaged tape into a new one",
 		Example: `  gameday tape repair shop.gdtape --out whole.gdtape`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			kept, lost, err := wire.Repair(c.Context(), args[0], out, "gameday "+version())
-			for _, d := range lost {
+			r.From = args
+			made, err := wire.MakeTape(c.Context(), r, keys)
+			for _, d := range made.Damage {
 				fmt.Fprintln(g.stderr, "lost:", d)
 			}
-			fmt.Fprintf(g.stdout, "%d exchanges kept\n", kept)
+			if err == nil {
+				fmt.Fprintf(g.stdout, "%d exchanges kept\n", made.Kept)
+			}
 			return failed(err)
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "tape to write; it must not exist yet")
-	_ = c.MarkFlagRequired("out")
+	addOut(c, &r, &keys)
 	return c
 }

@@ -22,6 +22,7 @@ type CaptureOptions struct {
 	Listen   string // address of the proxy
 	Out      string // path of the tape
 	Rules    redact.Rules
+	Keys     Keys // who may read the tape
 	Sessions capture.Sessions
 	Match    string // only requests whose path begins so; all when empty
 	Tool     string
@@ -35,6 +36,10 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 	if err != nil {
 		return replay.Counts{}, fmt.Errorf("read redaction rules: %w", err)
 	}
+	sealed, err := o.Keys.Write()
+	if err != nil {
+		return replay.Counts{}, err
+	}
 	listener, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return replay.Counts{}, fmt.Errorf("listen for clients: %w; choose another address with --listen", err)
@@ -42,7 +47,7 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 	start := time.Now()
 	w, err := tape.Create(o.Out, tape.Meta{
 		Created: start, Start: start, Source: fmt.Sprintf("proxy in front of %s", o.To), Tool: o.Tool, Redaction: redactor.Policy(),
-	}, tape.Options{})
+	}, sealed)
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, listener.Close())
 	}

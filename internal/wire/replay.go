@@ -23,6 +23,7 @@ type ReplayOptions struct {
 	HTTP2   bool // everything over HTTP/2
 	Shards  int  // threads that send; 1 when 0
 	Slice   func(gameday.Slice)
+	Keys    Keys        // open an encrypted tape
 	Warn    func(error) // told of a tape that is not whole; may be nil
 }
 
@@ -55,6 +56,7 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	}
 	player, err := newPlayer(plan, replay.Config{
 		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
+		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys) },
 	})
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())

@@ -1,29 +1,91 @@
 package wire
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"strings"
 
+	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
-// Repair copies what can be read of a damaged tape into a new one. It returns how many exchanges that are, and what
-// is lost.
-func Repair(ctx context.Context, from, to, tool string) (kept int64, lost []*tape.Damage, err error) {
-	source, err := tape.Open(from, tape.ReadOptions{Skip: true})
+// MakeTape makes a tape of others, opening and sealing them with the keys.
+func MakeTape(ctx context.Context, r tape.Recipe, k Keys) (tape.Made, error) {
+	read, err := k.Read()
 	if err != nil {
-		return 0, nil, err
+		return tape.Made{}, err
 	}
-	defer source.Close() //nolint:errcheck // it was only read
-	meta := source.Meta()
-	meta.Source, meta.Tool = strings.TrimSpace("repaired from "+from+" "+meta.Source), tool
-	w, err := tape.Create(to, meta, tape.Options{})
+	r.Read.Identities = read.Identities
+	if r.Options, err = k.Write(); err != nil {
+		return tape.Made{}, err
+	}
+	return tape.Make(ctx, r)
+}
+
+// TapeInfo summarises a tape, from its index or, to verify it, from every byte.
+func TapeInfo(path string, verify bool, k Keys) (tape.Info, error) {
+	read, err := k.Read()
 	if err != nil {
-		return 0, nil, err
+		return tape.Info{}, err
 	}
-	kept, err = tape.Copy(ctx, w, source)
-	return kept, source.Damage(), errors.Join(err, w.Close())
+	if verify {
+		return tape.Verify(path, read.Identities...)
+	}
+	return tape.ReadInfo(path, read.Identities...)
+}
+
+// CatOptions say what of a tape is shown.
+type CatOptions struct {
+	Span     tape.Span
+	Sessions []string
+	Limit    int64 // exchanges; 0 means all
+	JSON     bool  // one object on each line, with headers and bodies
+	Keys     Keys
+}
+
+// CatTape writes the exchanges of a tape for people, or for jq.
+func CatTape(ctx context.Context, w io.Writer, path string, o CatOptions) (err error) {
+	read, err := o.Keys.Read()
+	if err != nil {
+		return err
+	}
+	read.Sessions = o.Sessions
+	r, err := tape.Open(path, read)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	defer func() { err = errors.Join(err, out.Flush(), r.Close()) }()
+	var source replay.Source
+	if source, err = tape.Cut(r, o.Span); err != nil {
+		return Refused{err}
+	}
+	if o.Limit > 0 {
+		source = &limited{source, o.Limit}
+	}
+	var to replay.Recorder = tape.NewLines(out)
+	if o.JSON {
+		to = tape.NewJSONLines(out)
+	}
+	_, err = tape.Copy(ctx, to, source)
+	return err
+}
+
+// limited ends a source early.
+type limited struct {
+	replay.Source
+	left int64
+}
+
+// Next implements replay.Source.
+func (l *limited) Next() (*replay.Exchange, error) {
+	if l.left <= 0 {
+		return nil, io.EOF
+	}
+	l.left--
+	return l.Source.Next()
 }
 
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far

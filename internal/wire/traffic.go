@@ -19,17 +19,24 @@ import (
 const TapeSuffix = ".gdtape"
 
 // Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a .gor file (plain
-// or .gz), or an access log. The caller closes it.
-func Open(path string) (replay.Source, error) {
+// or .gz), or an access log. Encrypted tapes need a key. The caller closes it.
+func Open(path string, k Keys) (replay.Source, error) {
 	if strings.HasSuffix(path, TapeSuffix) {
-		return tape.Open(path, tape.ReadOptions{})
+		read, err := k.Read()
+		if err != nil {
+			return nil, err
+		}
+		return tape.Open(path, read)
 	}
 	return capture.Open(path, capture.ImportOptions{})
 }
 
 // newPlayer prepares the load of a plan; c holds what a plan does not say.
 func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
-	first, err := Open(plan.Traffic.Tape)
+	if c.Open == nil {
+		c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape, Keys{}) }
+	}
+	first, err := c.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +44,6 @@ func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
 		return nil, err
 	}
 	c.Traffic, c.Flows, c.Phases, c.Seed = plan.Traffic, plan.Flows, plan.Phases, plan.Seed
-	c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape) }
 	if plan.Ledger != nil {
 		c.Ack = replay.Ack{Flow: plan.Ledger.Flow, ID: plan.Ledger.ID}
 	}

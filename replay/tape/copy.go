@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gameday-dev/gameday/replay"
 )
@@ -72,6 +75,42 @@ func (c *cut) Next() (*replay.Exchange, error) {
 			return x, nil
 		}
 	}
+}
+
+// Lines is a Recorder that writes a line of text per exchange: when, who, what, and the answer.
+type Lines struct{ w io.Writer }
+
+var _ replay.Recorder = Lines{}
+
+// NewLines writes to w, unbuffered.
+func NewLines(w io.Writer) Lines { return Lines{w} }
+
+// Record writes one line.
+func (l Lines) Record(x *replay.Exchange) error {
+	answer := "no answer"
+	if r := x.Response; r != nil {
+		answer = fmt.Sprintf("%d in %v, %d bytes", r.Status, r.Duration.Round(10*time.Microsecond), r.Size)
+		if r.Cut {
+			answer += ", broken off"
+		}
+	}
+	session := x.Session
+	if session == "" {
+		session = "-"
+	}
+	_, err := fmt.Fprintf(l.w, "%11.6f  %s  %s %s  %s\n", x.At.Seconds(), printable(session), printable(x.Method), printable(x.Target), answer)
+	if err != nil {
+		return fmt.Errorf("write line of exchange %d: %w", x.Seq, err)
+	}
+	return nil
+}
+
+// printable keeps what was recorded from steering a terminal.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // JSONLines is a Recorder that writes one JSON object per exchange, for people and jq. Bodies

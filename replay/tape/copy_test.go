@@ -57,6 +57,17 @@ func TestJSONLines(t *testing.T) {
 	requireSame(t, want, got)
 }
 
+func TestLines(t *testing.T) {
+	var b bytes.Buffer
+	lines := tape.NewLines(&b)
+	require.NoError(t, lines.Record(&replay.Exchange{Session: "ada", At: 1500 * time.Millisecond, Method: "GET", Target: "/a?b=1", Response: &replay.Response{
+		Status: 200, Duration: 2345678, Size: 12, Cut: true,
+	}}))
+	require.NoError(t, lines.Record(&replay.Exchange{Method: "GET", Target: "/\x1b[2J"}))
+	require.Equal(t, "   1.500000  ada  GET /a?b=1  200 in 2.35ms, 12 bytes, broken off\n"+
+		"   0.000000  -  GET \"/\\x1b[2J\"  no answer\n", b.String())
+}
+
 type collector []*replay.Exchange
 
 func (c *collector) Record(x *replay.Exchange) error {

@@ -233,7 +233,7 @@ func (c *maker) take(in *input) error {
 	}
 	if c.recipe.Keep != nil {
 		if rule := c.recipe.Keep(x); rule != "" {
-			c.made.Left.Count(rule, 1)
+			c.made.Left.Count(c.recipe.Verb+" "+rule, 1)
 			return nil
 		}
 	}
