@@ -1,0 +1,182 @@
+package tape
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// A ReelReader yields the exchanges of all tapes of a reel in order of time, as if they were one. It
+// has few tapes open at a time: those whose times overlap. It is used by one goroutine.
+type ReelReader struct {
+	o        ReadOptions
+	manifest Manifest
+	tapes    []waitingTape
+	from     []time.Duration // the earliest exchange of tape i or a later one
+	next     int
+	open     []*openTape
+	damage   []*Damage
+	ledger   replay.Ledger
+	err      error
+}
+
+// waitingTape is a tape that is not open yet.
+type waitingTape struct {
+	path  string
+	first time.Duration
+}
+
+// openTape is a tape and the exchange that it yields next.
+type openTape struct {
+	r *Reader
+	x *replay.Exchange
+}
+
+var (
+	_ replay.Source  = (*ReelReader)(nil)
+	_ replay.Audited = (*ReelReader)(nil)
+)
+
+// OpenReel opens a reel that is complete, is being recorded, or whose recorder was killed. The caller closes it.
+func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
+	m, err := ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &ReelReader{o: o, manifest: m, ledger: m.Ledger}
+	for _, e := range m.Tapes {
+		if e.Records > 0 {
+			r.tapes = append(r.tapes, waitingTape{filepath.Join(dir, e.File), e.First})
+		}
+	}
+	rest, err := tapesIn(dir, m)
+	if err != nil {
+		return nil, fmt.Errorf("read reel %s: %w", dir, err)
+	}
+	for _, path := range rest {
+		info, err := ReadInfo(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(info.Ledger) > 0 {
+			r.ledger = info.Ledger
+		}
+		r.damage = append(r.damage, info.Damage...)
+		if info.Records > 0 {
+			r.tapes = append(r.tapes, waitingTape{path, info.First})
+		}
+	}
+	r.from = make([]time.Duration, len(r.tapes)+1)
+	r.from[len(r.tapes)] = math.MaxInt64
+	for i := len(r.tapes) - 1; i >= 0; i-- {
+		r.from[i] = min(r.tapes[i].first, r.from[i+1])
+	}
+	return r, nil
+}
+
+// Meta returns what the manifest says about the whole.
+func (r *ReelReader) Meta() Meta {
+	m := r.manifest
+	return Meta{Created: m.Start, Start: m.Start, Source: m.Source, Tool: m.Tool, Redaction: m.Redaction}
+}
+
+// Manifest returns the manifest as it was when the reel was opened.
+func (r *ReelReader) Manifest() Manifest { return r.manifest }
+
+// Ledger returns the accounts of the whole as they were last written.
+func (r *ReelReader) Ledger() replay.Ledger { return r.ledger }
+
+// Damage returns what could not be read so far, among it the unfinished end of a tape whose recorder was killed.
+func (r *ReelReader) Damage() []*Damage {
+	all := r.damage
+	for _, t := range r.open {
+		all = merge(all, t.r.Damage())
+	}
+	return all
+}
+
+func merge(all, more []*Damage) []*Damage {
+	for _, d := range more {
+		known := false
+		for _, k := range all {
+			known = known || k.Path == d.Path && k.Offset == d.Offset
+		}
+		if !known {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// Next returns the next exchange of any tape, io.EOF after the last one, or the first *Damage unless damage is skipped.
+func (r *ReelReader) Next() (*replay.Exchange, error) {
+	for r.err == nil {
+		i := r.earliest()
+		if i < 0 && r.next == len(r.tapes) {
+			r.err = io.EOF
+			break
+		}
+		if i >= 0 && r.open[i].x.At < r.from[r.next] {
+			x := r.open[i].x
+			r.advance(i)
+			return x, nil
+		}
+		r.begin()
+	}
+	return nil, r.err
+}
+
+// earliest is the open tape whose next exchange comes first; -1 when none is open.
+func (r *ReelReader) earliest() int {
+	first := -1
+	for i, t := range r.open {
+		if first < 0 || t.x.At < r.open[first].x.At {
+			first = i
+		}
+	}
+	return first
+}
+
+// begin opens the next tape.
+func (r *ReelReader) begin() {
+	in, err := Open(r.tapes[r.next].path, r.o)
+	if err != nil {
+		r.err = err
+		return
+	}
+	r.next++
+	r.open = append(r.open, &openTape{r: in})
+	r.advance(len(r.open) - 1)
+}
+
+// advance reads on in an open tape, and closes it at its end.
+func (r *ReelReader) advance(i int) {
+	t := r.open[i]
+	x, err := t.r.Next()
+	if err == nil {
+		t.x = x
+		return
+	}
+	r.damage = merge(r.damage, t.r.Damage())
+	r.open = append(r.open[:i], r.open[i+1:]...)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	r.err = errors.Join(err, t.r.Close())
+}
+
+// Close releases what is open.
+func (r *ReelReader) Close() error {
+	var errs []error
+	for _, t := range r.open {
+		errs = append(errs, t.r.Close())
+	}
+	r.open, r.err = nil, os.ErrClosed
+	return errors.Join(errs...)
+}
