@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,49 +21,104 @@ func newCapture(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "capture --to URL --out TAPE",
 		Short: "Stand in front of an HTTP service and record its traffic, redacted",
-		Long: `Run a reverse proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C.
+		Long: `Run a reverse proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C. HTTP/1.1,
+HTTP/2 (with --cert, or in plain text for clients that begin with it), gRPC, WebSockets and event streams pass as
+they come.
 
 Credentials (Authorization, cookies, API keys, passwords and tokens in JSON) are replaced by keyed pseudonyms
 before the first byte is written; the same secret always gets the same pseudonym, so sessions can be replayed.
-The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.`,
+The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.
+
+With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
+taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
+goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes with a manifest.json, which plays like
+one tape.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
-  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt`,
+  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt
+  gameday capture --to https://10.0.0.7 --ca ca.pem --cert shop.pem --key shop.key --listen :443 --allow-remote --out shop.gdtape
+  gameday capture --to http://127.0.0.1:9000 --out tapes --rotate 256MB --keep 20 --sample 10% --max-cpu 20% --min-free 5GB`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Tool = "gameday " + version()
-			o.Ready = func(addr string) {
-				fmt.Fprintf(g.stderr, "recording what passes http://%s to %s; Ctrl-C ends\n", addr, o.To)
-			}
-			counts, err := wire.Capture(c.Context(), o)
-			printCounts(g, counts)
-			return failed(err)
+			return capture(c.Context(), g, o)
 		},
 	}
-	c.Flags().StringVar(&o.To, "to", "", "base URL of the service")
-	c.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
-	c.Flags().StringVar(&o.Out, "out", "", "tape to write; it must not exist yet")
-	c.Flags().StringVar(&o.Match, "match", "", "record only paths that begin so")
-	c.Flags().StringVar(&o.Sessions.Cookie, "session-cookie", "", `cookie that tells sessions apart ("sid")`)
-	c.Flags().StringVar(&o.Sessions.Header, "session-header", "", `header that tells sessions apart ("Authorization")`)
-	c.Flags().StringSliceVar(&o.Rules.Headers, "redact-header", nil, "one more header to redact")
-	c.Flags().StringSliceVar(&o.Rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact: $..email")
-	c.Flags().StringSliceVar(&o.Rules.Query, "redact-query", nil, "one more query parameter to redact")
-	c.Flags().StringSliceVar(&o.Rules.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
+	f := c.Flags()
+	f.StringVar(&o.To, "to", "", "base URL of the service")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
+	f.BoolVar(&o.Remote, "allow-remote", false, "let --listen be an address that other machines reach")
+	f.StringVar(&o.Security.Cert, "cert", "", "certificate for clients, PEM; with --key they speak TLS")
+	f.StringVar(&o.Security.Key, "key", "", "key of the certificate, PEM")
+	f.StringVar(&o.Security.CA, "ca", "", "certificates that vouch for the service, PEM; the system's when not given")
+	f.BoolVar(&o.Security.Insecure, "insecure", false, "take any certificate of the service")
+	f.StringVar(&o.Out, "out", "", "tape to write; it must not exist yet")
+	f.StringVar(&o.Match, "match", "", "record only paths that begin so")
+	f.StringVar(&o.Sessions.Cookie, "session-cookie", "", `cookie that tells sessions apart ("sid")`)
+	f.StringVar(&o.Sessions.Header, "session-header", "", `header that tells sessions apart ("Authorization")`)
+	f.StringSliceVar(&o.Rules.Headers, "redact-header", nil, "one more header to redact")
+	f.StringSliceVar(&o.Rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact: $..email")
+	f.StringSliceVar(&o.Rules.Query, "redact-query", nil, "one more query parameter to redact")
+	f.StringSliceVar(&o.Rules.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
+	f.Var((*share)(&o.Limits.Sample), "sample", "record this share of the sessions: 10%")
+	f.Var((*share)(&o.Limits.CPU), "max-cpu", "share of a core that recording may take: 20%")
+	f.Var((*byteSize)(&o.Limits.Memory), "max-memory", "bytes that the process may take: 200MB")
+	f.Var((*byteSize)(&o.Limits.Disk), "max-disk", "bytes that may be written: 10GB")
+	f.Var((*byteSize)(&o.Limits.FreeMin), "min-free", "bytes that must stay free on the disk: 5GB")
+	f.StringVar(&o.KillFile, "kill-file", "", "record nothing while this file exists")
+	f.Var((*byteSize)(&o.Rotation.Size), "rotate", "begin another tape after this many bytes: 256MB")
+	f.DurationVar(&o.Rotation.Every, "rotate-every", 0, "begin another tape after this time: 1h")
+	f.IntVar(&o.Rotation.Keep, "keep", 0, "complete tapes that are kept, the newest; all when 0")
 	addRecipients(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
 	_ = c.MarkFlagRequired("out")
 	return c
 }
 
+// capture records until the context ends, and tells about it.
+func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
+	kill := make(chan os.Signal, 1)
+	signal.Notify(kill, syscall.SIGUSR1)
+	defer signal.Stop(kill)
+	o.Kill = kill
+	line := &captureLine{to: g.stderr, terminal: isTerminal("")}
+	o.Progress = line.show
+	o.Ready = func(addr string) {
+		scheme := "http"
+		if o.Security.Cert != "" {
+			scheme = "https"
+		}
+		fmt.Fprintf(g.stderr, "recording what passes %s://%s to %s; Ctrl-C ends\n", scheme, addr, o.To)
+		if o.Remote {
+			fmt.Fprintln(g.stderr, "warning: other machines may reach the service through this address: --allow-remote was given")
+		}
+	}
+	counts, err := wire.Capture(ctx, o)
+	line.end()
+	printCounts(g, counts)
+	if share, known := counts.Completeness(); known {
+		fmt.Fprintf(g.stderr, "%.2f %% of what was to be recorded is in %s\n", 100*share, o.Out)
+	}
+	return failed(err)
+}
+
 func printCounts(g *global, c replay.Counts) {
 	fmt.Fprintf(g.stdout, "%d arrived: %d recorded, %d filtered, %d sampled out, %d lost", c.Arrived(), c.Captured, c.Filtered.Total(), c.Sampled, c.Lost.Total())
-	var lost []string
-	for _, cause := range slices.Sorted(maps.Keys(c.Lost)) {
-		lost = append(lost, fmt.Sprintf("%d %s", c.Lost[cause], cause))
-	}
-	if len(lost) > 0 {
-		fmt.Fprintf(g.stdout, " (%s)", strings.Join(lost, ", "))
-	}
+	fmt.Fprint(g.stdout, causes(c.Lost))
 	fmt.Fprintf(g.stdout, "; %d with a body cut, %d broken off\n", c.Truncated, c.Cut)
+	if c.Messages+c.MessagesLost.Total() > 0 {
+		fmt.Fprintf(g.stdout, "%d messages of WebSockets recorded, %d lost%s\n", c.Messages, c.MessagesLost.Total(), causes(c.MessagesLost))
+	}
+}
+
+// causes lists a tally in parentheses, behind a blank; "" when there is nothing in it.
+func causes(t replay.Tally) string {
+	var all []string
+	for _, cause := range slices.Sorted(maps.Keys(t)) {
+		all = append(all, fmt.Sprintf("%d %s", t[cause], cause))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", strings.Join(all, ", "))
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -20,52 +24,151 @@ import (
 type CaptureOptions struct {
 	To       string // base URL of the service
 	Listen   string // address of the proxy
-	Out      string // path of the tape
+	Remote   bool   // Listen may be an address that other machines reach
+	Security Security
+	Out      string // path of the tape, or of the directory of a reel
+	Rotation Rotation
 	Rules    redact.Rules
 	Keys     Keys // who may read the tape
 	Sessions capture.Sessions
 	Match    string // only requests whose path begins so; all when empty
+	Limits   Limits
+	KillFile string           // nothing is recorded while this file exists
+	Kill     <-chan os.Signal // the first one ends recording
 	Tool     string
-	Ready    func(addr string) // called when the proxy listens
+	Ready    func(addr string)     // called when the proxy listens
+	Progress func(CaptureProgress) // called every second, and at the end; may be nil
+}
+
+// CaptureProgress is how far a capture is.
+type CaptureProgress struct {
+	capture.Status
+	Elapsed time.Duration
+	Written int64 // bytes on disk
 }
 
 // Capture stands as a proxy in front of a service and records what passes until ctx ends. Secrets are replaced
 // before anything is written. It returns the ledger of the capture.
 func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
-	redactor, err := redact.New(o.Rules, nil)
-	if err != nil {
-		return replay.Counts{}, fmt.Errorf("read redaction rules: %w", err)
-	}
-	sealed, err := o.Keys.Write()
+	listener, security, err := o.listen()
 	if err != nil {
 		return replay.Counts{}, err
 	}
-	listener, err := net.Listen("tcp", o.Listen)
-	if err != nil {
-		return replay.Counts{}, fmt.Errorf("listen for clients: %w; choose another address with --listen", err)
-	}
-	start := time.Now()
-	w, err := tape.Create(o.Out, tape.Meta{
-		Created: start, Start: start, Source: fmt.Sprintf("proxy in front of %s", o.To), Tool: o.Tool, Redaction: redactor.Policy(),
-	}, sealed)
+	proxy, w, err := o.proxy(security)
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, listener.Close())
-	}
-	options := capture.Options{Source: "proxy", Start: start, Redact: redactor.Exchange, Sessions: o.Sessions}
-	if o.Match != "" {
-		options.Filter = func(r *http.Request) bool {
-			return len(r.URL.Path) >= len(o.Match) && r.URL.Path[:len(o.Match)] == o.Match
-		}
-	}
-	proxy, err := capture.NewProxy(o.To, w, capture.ProxyOptions{Options: options})
-	if err != nil {
-		return replay.Counts{}, errors.Join(err, listener.Close(), w.Close(), os.Remove(o.Out))
 	}
 	if o.Ready != nil {
 		o.Ready(listener.Addr().String())
 	}
+	watched, stop := context.WithCancel(ctx)
+	var watchers sync.WaitGroup
+	watchers.Go(func() { o.watch(watched, proxy.Tap, w) })
 	err = proxy.Serve(ctx, listener)
-	return proxy.Counts(), errors.Join(err, w.Close())
+	stop()
+	watchers.Wait()
+	err = errors.Join(err, w.Close())
+	if o.Progress != nil {
+		o.Progress(CaptureProgress{proxy.Status(), time.Since(proxy.Start()), w.Written()})
+	}
+	return proxy.Counts(), err
+}
+
+// listen opens the door for clients, when it may be open to those who can reach it.
+func (o CaptureOptions) listen() (l net.Listener, p capture.ProxyOptions, err error) {
+	if p.Server, err = o.Security.server(); err != nil {
+		return nil, p, err
+	}
+	if p.Upstream, err = o.Security.upstream(); err != nil {
+		return nil, p, err
+	}
+	far, err := remote(o.Listen)
+	if err != nil {
+		return nil, p, err
+	}
+	if far && !o.Remote {
+		return nil, p, Refused{fmt.Errorf("listen on %s: other machines would reach the service through it: add --allow-remote if they are to", o.Listen)}
+	}
+	if l, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, p, fmt.Errorf("listen for clients: %w; choose another address with --listen", err)
+	}
+	return l, p, nil
+}
+
+// flushPeriod leaves room for late timers: a kill -9 is to cost 100 ms at most.
+const flushPeriod = tape.DefaultFlush / 2
+
+// proxy starts the capture, and the tape that it goes to.
+func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder, error) {
+	redactor, err := redact.New(o.Rules, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read redaction rules: %w", err)
+	}
+	sealed, err := o.Keys.Write()
+	if err != nil {
+		return nil, nil, err
+	}
+	sealed.Flush = flushPeriod
+	start := time.Now()
+	w, err := createRecorder(o.Out, tape.Meta{
+		Created: start, Start: start, Source: fmt.Sprintf("proxy in front of %s", o.To), Tool: o.Tool, Redaction: redactor.Policy(),
+	}, sealed, o.Rotation)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.Options = capture.Options{
+		Source: "proxy", Start: start, Redact: redactor.Exchange, Sessions: o.Sessions,
+		Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
+	}
+	if memory := o.Limits.Memory; memory > 0 {
+		p.MemoryMax = min(64<<20, memory/4)
+		debug.SetMemoryLimit(memory * 9 / 10) // collect garbage rather than leave sessions out
+	}
+	if o.Match != "" {
+		p.Filter = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, o.Match) }
+	}
+	proxy, err := capture.NewProxy(o.To, w, p)
+	if err != nil {
+		return nil, nil, errors.Join(err, w.Close(), os.RemoveAll(o.Out))
+	}
+	return proxy, w, nil
+}
+
+const killPeriod = 100 * time.Millisecond // between two looks for the kill file
+
+// watch obeys the kill switches and tells of progress until ctx ends.
+func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder) {
+	look, second := time.NewTicker(killPeriod), time.NewTicker(time.Second)
+	defer look.Stop()
+	defer second.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.Kill:
+			tap.Stop(capture.LostKill)
+		case <-look.C:
+			o.obeyFile(tap)
+		case <-second.C:
+			if o.Progress != nil {
+				o.Progress(CaptureProgress{tap.Status(), time.Since(tap.Start()), w.Written()})
+			}
+		}
+	}
+}
+
+// lostKillFile is another cause than that of the signal: taking the file away does not undo the signal.
+const lostKillFile = capture.LostKill + " by file"
+
+func (o CaptureOptions) obeyFile(tap *capture.Tap) {
+	if o.KillFile == "" {
+		return
+	}
+	if _, err := os.Lstat(o.KillFile); errors.Is(err, fs.ErrNotExist) {
+		tap.Resume(lostKillFile)
+		return
+	}
+	tap.Stop(lostKillFile) // also when it cannot be told: rather too little than too much
 }
 
 // Import turns a .gor file or an access log into a tape, redacting on the way. Records that cannot be used are

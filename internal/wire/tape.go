@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -91,7 +92,11 @@ func (l *limited) Next() (*replay.Exchange, error) {
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far
 // as it goes, but nobody should take that for all there was.
 func warnOfDamage(path string, warn func(error)) {
-	if warn == nil || !strings.HasSuffix(path, TapeSuffix) {
+	if warn == nil || !strings.HasSuffix(path, TapeSuffix) && !isReel(path) {
+		return
+	}
+	if isReel(path) {
+		warnOfReel(path, warn)
 		return
 	}
 	info, err := tape.ReadInfo(path)
@@ -99,6 +104,23 @@ func warnOfDamage(path string, warn func(error)) {
 		return // opening it will say so
 	}
 	for _, d := range info.Damage {
+		warn(d)
+	}
+}
+
+// isReel reports whether a path is a directory of tapes.
+func isReel(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}
+
+func warnOfReel(dir string, warn func(error)) {
+	r, err := tape.OpenReel(dir, tape.ReadOptions{})
+	if err != nil {
+		return // opening it will say so
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	for _, d := range r.Damage() {
 		warn(d)
 	}
 }

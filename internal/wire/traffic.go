@@ -18,9 +18,16 @@ import (
 // TapeSuffix ends the names of tapes; what does not end so is imported.
 const TapeSuffix = ".gdtape"
 
-// Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a .gor file (plain
-// or .gz), or an access log. Encrypted tapes need a key. The caller closes it.
+// Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a directory of tapes, a
+// .gor file (plain or .gz), or an access log. Encrypted tapes need a key. The caller closes it.
 func Open(path string, k Keys) (replay.Source, error) {
+	if isReel(path) {
+		read, err := k.Read()
+		if err != nil {
+			return nil, err
+		}
+		return tape.OpenReel(path, read)
+	}
 	if strings.HasSuffix(path, TapeSuffix) {
 		read, err := k.Read()
 		if err != nil {

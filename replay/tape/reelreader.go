@@ -60,7 +60,7 @@ func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
 		return nil, fmt.Errorf("read reel %s: %w", dir, err)
 	}
 	for _, path := range rest {
-		info, err := ReadInfo(path)
+		info, err := ReadInfo(path, o.Identities...)
 		if err != nil {
 			return nil, err
 		}
