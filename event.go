@@ -32,8 +32,15 @@ type Event struct {
 	Step     string    `json:"step,omitempty"`
 	Fault    *Fault    `json:"fault,omitempty"`
 	Evidence *Evidence `json:"evidence,omitempty"`
+	Onset    *Timing   `json:"onset,omitempty"` // of active and unproven
 	Outcome  Outcome   `json:"outcome,omitzero"`
 	Text     string    `json:"text,omitempty"` // for people
+}
+
+// Timing is how far a fault came from when it was planned. When it was seen is the time of its event.
+type Timing struct {
+	Planned Duration `json:"planned"` // offset from the start of the run
+	Applied Duration `json:"applied"` // the platform had taken hold, and open connections were under the fault
 }
 
 // OpenFaults returns the faults that were about to be injected and are not known to be healed, in the

@@ -13,6 +13,7 @@ type Plan struct {
 	Title      string            `json:"title,omitempty"`
 	Owner      string            `json:"owner,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
+	Links      map[string]string `json:"links,omitempty"` // for people, such as a runbook: name to URL
 	Hypothesis string            `json:"hypothesis,omitempty"`
 	File       string            `json:"file"`   // the scenario's path as it was given
 	SHA256     string            `json:"sha256"` // of the scenario's text

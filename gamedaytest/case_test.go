@@ -35,6 +35,11 @@ func TestASystemThatBearsTheFaultPasses(t *testing.T) {
 		if run.Verdict.Result == gameday.ResultPass {
 			require.Contains(t, run.Verdict.Sentence, "while stock was slow")
 		}
+		for _, e := range run.Events {
+			if e.Kind == gameday.EventActive {
+				require.InDelta(t, e.Onset.Planned.Seconds(), e.Onset.Applied.Seconds(), 2, "a link is under its fault when planned, on a busy machine too")
+			}
+		}
 		require.True(t, slices.ContainsFunc(run.Verdict.Findings, func(f gameday.Finding) bool {
 			return f.Name == "the host had spare capacity" && f.To > f.From
 		}), "the machine is watched though the case has no metrics")

@@ -45,6 +45,10 @@ func TestARunGoesThroughItsPhases(t *testing.T) {
 		require.Equal(t, []gameday.Phase{gameday.Warmup, gameday.Baseline, gameday.During, gameday.Recovery}, phases)
 		require.InDelta(t, 8, only(report.Run.Events, gameday.EventInjecting)[0].At.Seconds(), 0.1)
 		require.InDelta(t, 14, only(report.Run.Events, gameday.EventHealing)[0].At.Seconds(), 0.1)
+		seen := only(report.Run.Events, gameday.EventActive)[0]
+		require.Equal(t, seconds(8), seen.Onset.Planned)
+		require.GreaterOrEqual(t, seen.Onset.Applied, seen.Onset.Planned)
+		require.LessOrEqual(t, seen.Onset.Applied, seen.At)
 		require.Equal(t, 32, slices)
 		require.Equal(t, &gameday.Ledger{Acked: 1, Kept: 1}, report.Run.Ledger)
 	})
@@ -394,6 +398,16 @@ func TestRepetitionsThatFindNobody(t *testing.T) {
 		report, err := b.run(t, t.Context())
 		require.NoError(t, err)
 		require.Equal(t, gameday.ResultInconclusive, report.Result)
+	})
+	in(t, "are an error when nothing matches at all", func(t *testing.T) {
+		b := newBench(repeat(8), repeat(9))
+		for i := range b.config.Plan.Steps {
+			b.config.Plan.Steps[i].Selector.Service = "prodcut"
+		}
+		report, err := b.run(t, t.Context())
+		require.ErrorIs(t, err, gameday.ErrNoTarget)
+		require.ErrorContains(t, err, "nothing matches")
+		require.Equal(t, gameday.ResultError, report.Result)
 	})
 	in(t, "are an error when the fault is not repeated", func(t *testing.T) {
 		step := kill("once", 8, 1)

@@ -20,7 +20,8 @@ const (
 )
 
 // live is the life of one fault, from its preparation to its heal. It returns when the fault is healed or given up.
-func (e *engine) live(ctx context.Context, step gameday.Step, t gameday.Target, length gameday.Duration) {
+// It was planned for an offset from the start of the run.
+func (e *engine) live(ctx context.Context, step gameday.Step, t gameday.Target, planned, length gameday.Duration) {
 	monkey, err := e.Catalog.New(step.Monkey, step.Config)
 	if err != nil {
 		e.fail(fmt.Errorf("step %s: %w", step.Name, err))
@@ -30,7 +31,7 @@ func (e *engine) live(ctx context.Context, step gameday.Step, t gameday.Target, 
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return
-	case errors.Is(err, ErrClaimed), errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step):
+	case errors.Is(err, ErrClaimed), errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step, err):
 		e.skip(step, e.missed(step), fmt.Errorf("%s on %s: %w", step.Monkey, t.Name, err))
 		return
 	case err != nil:
@@ -48,7 +49,7 @@ func (e *engine) live(ctx context.Context, step gameday.Step, t gameday.Target, 
 		e.fail(fmt.Errorf("step %s: %s on %s is not injected: %w", step.Name, step.Monkey, t.Name, err))
 		return
 	}
-	measured := e.bring(ctx, monkey, step, f)
+	measured := e.bring(ctx, monkey, step, f, planned)
 	e.heal(ctx, step, f, measured)
 }
 
@@ -67,7 +68,7 @@ func (e *engine) prepare(ctx context.Context, monkey gameday.Monkey, step gameda
 
 // bring injects the fault, looks for its effect, and waits until its time is over or the run is stopped. It reports
 // whether the effect was measured.
-func (e *engine) bring(ctx context.Context, monkey gameday.Monkey, step gameday.Step, f gameday.Fault) (measured bool) {
+func (e *engine) bring(ctx context.Context, monkey gameday.Monkey, step gameday.Step, f gameday.Fault, planned gameday.Duration) (measured bool) {
 	limited, cancel := context.WithTimeout(ctx, injectLimit)
 	err := monkey.Inject(limited, e.Platform, f)
 	cancel()
@@ -77,9 +78,10 @@ func (e *engine) bring(ctx context.Context, monkey gameday.Monkey, step gameday.
 		}
 		return false
 	}
+	onset := gameday.Timing{Planned: planned, Applied: e.offset()}
 	lasting, cancel := context.WithTimeout(ctx, f.For.Std())
 	defer cancel()
-	measured = e.prove(lasting, monkey, step, f)
+	measured = e.prove(lasting, monkey, step, f, onset)
 	held, _ := holding(lasting, e.Platform, f.ID)
 	<-lasting.Done()
 	if ctx.Err() != nil || !held {
@@ -106,26 +108,29 @@ func (e *engine) exists(ctx context.Context, t gameday.Target) bool {
 // prove looks for the fault's effect by the monkey's own measurement and, beside it, for the step's proof on metrics.
 // It records active as soon as the measurement, or else the proof, has seen the effect, and unproven when either was
 // asked and did not see it in time.
-func (e *engine) prove(ctx context.Context, monkey gameday.Monkey, step gameday.Step, f gameday.Fault) (measured bool) {
+func (e *engine) prove(ctx context.Context, monkey gameday.Monkey, step gameday.Step, f gameday.Fault, onset gameday.Timing) (measured bool) {
 	var (
 		proven error
 		beside sync.WaitGroup
 	)
+	tell := func(kind gameday.EventKind, evidence gameday.Evidence, text string) {
+		e.record.tell(gameday.Event{Kind: kind, FaultID: f.ID, Step: f.Step, Evidence: &evidence, Onset: &onset, Text: text})
+	}
 	beside.Go(func() { proven = e.proof(ctx, step) })
 	evidence, seen := e.measure(ctx, monkey, within(step), f)
 	if seen == nil {
-		e.tellFault(gameday.EventActive, f, evidence, evidence.What)
+		tell(gameday.EventActive, evidence, evidence.What)
 	}
 	beside.Wait()
 	switch {
 	case seen == nil && proven == nil:
 	case proven != nil:
-		e.tellFault(gameday.EventUnproven, f, evidence, proven.Error())
+		tell(gameday.EventUnproven, evidence, proven.Error())
 	case step.Proof != nil && evidence.Effect == gameday.EffectUnknown:
 		evidence.What = fmt.Sprintf("%s holds (not measured otherwise: %s)", step.Proof.PromQL, evidence.What)
-		e.tellFault(gameday.EventActive, f, evidence, evidence.What)
+		tell(gameday.EventActive, evidence, evidence.What)
 	default:
-		e.tellFault(gameday.EventUnproven, f, evidence, seen.Error())
+		tell(gameday.EventUnproven, evidence, seen.Error())
 	}
 	return seen == nil
 }

@@ -50,6 +50,9 @@ func (e *engine) walk(ctx context.Context) {
 	sleepUntil(ctx, e.at(phases.Total()))
 }
 
+// offset is this moment.
+func (e *engine) offset() gameday.Duration { return gameday.Duration(time.Since(e.start)) }
+
 func (e *engine) at(offset gameday.Duration) time.Time { return e.start.Add(offset.Std()) }
 
 func (e *engine) enter(phase gameday.Phase) {

@@ -23,7 +23,7 @@ func (e *engine) step(ctx context.Context, step gameday.Step) {
 	switch {
 	case ctx.Err() != nil:
 		return
-	case errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step):
+	case errors.Is(err, gameday.ErrNoTarget) && e.mayMiss(step, err):
 		e.skip(step, e.missed(step), err)
 		return
 	case err != nil:
@@ -33,7 +33,7 @@ func (e *engine) step(ctx context.Context, step gameday.Step) {
 	var faults sync.WaitGroup
 	defer faults.Wait()
 	for _, t := range targets {
-		faults.Go(func() { e.live(ctx, step, t, step.For) })
+		faults.Go(func() { e.live(ctx, step, t, step.At, step.For) })
 	}
 	if step.Selector.Follow && step.Selector.Kind == gameday.KindInstance {
 		e.follow(ctx, step, targets, &faults)
@@ -46,9 +46,11 @@ func (e *engine) skip(step gameday.Step, outcome gameday.Outcome, why error) {
 }
 
 // mayMiss reports whether the step may find nothing to act on without that being an error: when it says so, or when it
-// is one repetition of a fault and the others left it no healthy target, as the minimum of healthy ones demands.
-func (e *engine) mayMiss(step gameday.Step) bool {
-	return step.Selector.AllowEmpty || slices.ContainsFunc(e.Plan.Steps, func(s gameday.Step) bool { return s.Name != step.Name && sameFault(s, step) })
+// is one repetition of a fault and the others left it no healthy target, as the minimum of healthy ones demands. That
+// nothing matches at all is no work of the others.
+func (e *engine) mayMiss(step gameday.Step, err error) bool {
+	repeated := func(s gameday.Step) bool { return s.Name != step.Name && sameFault(s, step) }
+	return step.Selector.AllowEmpty || !errors.Is(err, errNothing) && slices.ContainsFunc(e.Plan.Steps, repeated)
 }
 
 // missed is what a step that found nothing means: nothing against a pass when that is allowed, or when an earlier
@@ -78,11 +80,12 @@ func (e *engine) follow(ctx context.Context, step gameday.Step, first []gameday.
 	crowd := newCrowd(step.Selector, first)
 	r := seeded(e.Plan.Seed, step.Name+"/follow")
 	for {
+		joined := e.offset()
 		found, err := find(ctx, e.Platform, e.Plan.Environment, step.Selector)
 		if err == nil {
 			markTaken(found, e.claims.taken)
 			for _, t := range crowd.join(r.Shuffle, found) {
-				faults.Go(func() { e.live(ctx, step, t, gameday.Duration(time.Until(ends))) })
+				faults.Go(func() { e.live(ctx, step, t, joined, gameday.Duration(time.Until(ends))) })
 			}
 		}
 		if !sleep(ctx, followPause) {

@@ -93,8 +93,6 @@ func (e *engine) holdsNow(ctx context.Context, expr string) (bool, error) {
 	return slices.ContainsFunc(series, func(s gameday.Series) bool { return len(s.Points) > 0 }), nil
 }
 
-var quantiles = map[string]string{"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99", "p999": "0.999", "max": "1"}
-
 // AbortQuery returns the PromQL that has an answer when the condition holds. A condition on a flow is one on the
 // series that the load itself counts, over the last For of the run, but at least 3s; so it needs no time to hold.
 func AbortQuery(a gameday.Abort) (string, error) {
@@ -122,11 +120,14 @@ func AbortQuery(a gameday.Abort) (string, error) {
 	case "mean":
 		value = fmt.Sprintf("%s / %s", rate(took+"_sum", flow), rate(took+"_count", flow))
 	default:
-		q, ok := quantiles[a.Metric]
+		q, _, ok := gameday.Quantile(a.Metric)
+		if a.Metric == "max" {
+			q, ok = 1, true
+		}
 		if !ok {
 			return "", fmt.Errorf("stop condition %q: metric %q is not one that can be watched", a.Text, a.Metric)
 		}
-		value = fmt.Sprintf("histogram_quantile(%s, sum by (le) (rate(%s_bucket{%s}[%s])))", q, took, flow, window)
+		value = fmt.Sprintf("histogram_quantile(%g, sum by (le) (rate(%s_bucket{%s}[%s])))", q, took, flow, window)
 	}
 	return fmt.Sprintf("(%s) %s %g", value, a.Op, a.Limit), nil
 }

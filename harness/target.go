@@ -16,6 +16,9 @@ import (
 // findLimit bounds one question to the platform.
 const findLimit = 10 * time.Second
 
+// errNothing is the one kind of gameday.ErrNoTarget that no open fault can explain: nothing matches at all.
+var errNothing = fmt.Errorf("nothing matches: %w", gameday.ErrNoTarget)
+
 // Targets returns what a step will act on: what its selector finds and the environment allows, chosen by the plan's
 // seed, so that the same system gives the same answer. It changes nothing.
 func Targets(ctx context.Context, p gameday.Platform, plan gameday.Plan, step gameday.Step) ([]gameday.Target, error) {
@@ -30,6 +33,9 @@ func targets(ctx context.Context, p gameday.Platform, plan gameday.Plan, step ga
 	found, err := find(ctx, p, plan.Environment, step.Selector)
 	if err != nil {
 		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("select %s: %w", step.Selector, errNothing)
 	}
 	markTaken(found, taken)
 	picked, err := step.Selector.Pick(seeded(plan.Seed, step.Name), found)

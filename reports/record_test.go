@@ -29,6 +29,7 @@ func sample(t testing.TB) gameday.Record {
 			{Name: "place_order", Path: "/orders", Criticality: gameday.Core, Objectives: []gameday.Objective{{Text: "error_rate <= 1%", Metric: "error_rate", Op: "<=", Limit: 0.01}}},
 			{Name: "search", Path: "/search", Criticality: gameday.Degradable},
 		},
+		Links:   map[string]string{"runbook": "https://wiki.example/zone?a=1&b=2", "<b>chat": "javascript:alert(1)"},
 		Traffic: gameday.TrafficPlan{Tape: "fixtures/tapes/shop.gdtape", Speed: 1, Amplify: 1},
 	}
 	fault := gameday.Fault{
@@ -44,7 +45,7 @@ func sample(t testing.TB) gameday.Record {
 		Events: []gameday.Event{
 			{At: 0, Kind: gameday.EventStart, Text: "start"},
 			{At: 15 * second, Kind: gameday.EventInjecting, FaultID: "run-1", Step: "zone-power", Fault: &fault},
-			{At: 15*second + second/2, Kind: gameday.EventActive, FaultID: "run-1", Step: "zone-power", Evidence: &gameday.Evidence{Effect: gameday.InEffect, What: "14 of 14 instances down, 3 of 3 probes refused"}},
+			{At: 15*second + second/2, Kind: gameday.EventActive, FaultID: "run-1", Step: "zone-power", Onset: &gameday.Timing{Planned: 15 * second, Applied: 15*second + second/50}, Evidence: &gameday.Evidence{Effect: gameday.InEffect, What: "14 of 14 instances down, 3 of 3 probes refused"}},
 			{At: 40 * second, Kind: gameday.EventHealing, FaultID: "run-1", Step: "zone-power"},
 			{At: 42 * second, Kind: gameday.EventHealed, FaultID: "run-1", Step: "zone-power", Evidence: &gameday.Evidence{Effect: gameday.Gone, What: "14 of 14 instances healthy again"}},
 			{At: 60 * second, Kind: gameday.EventEnd},

@@ -32,6 +32,7 @@ type FaultSpan struct {
 	Injecting       gameday.Duration
 	Active, Healing *gameday.Duration
 	Healed          *gameday.Duration
+	Onset           string // when it was planned, took hold and was seen
 	Proof           string // what showed it in effect
 	HealProof       string // what showed it gone
 	Unproven        string // why its effect is not proven
@@ -89,9 +90,9 @@ func spans(events []gameday.Event) []FaultSpan {
 		f, at := &all[i], e.At
 		switch e.Kind {
 		case gameday.EventActive:
-			f.Active, f.Proof = &at, evidence(e)
+			f.Active, f.Proof, f.Onset = &at, evidence(e), onset(e)
 		case gameday.EventUnproven:
-			f.Unproven = evidence(e)
+			f.Unproven, f.Onset = evidence(e), onset(e)
 		case gameday.EventHealing:
 			f.Healing = &at
 		case gameday.EventHealed:
@@ -101,6 +102,18 @@ func spans(events []gameday.Event) []FaultSpan {
 		}
 	}
 	return all
+}
+
+// onset says how exactly a fault came in its time. Records of older versions do not know.
+func onset(e gameday.Event) string {
+	if e.Onset == nil {
+		return ""
+	}
+	text := fmt.Sprintf("planned %s, took hold %s later", clock(e.Onset.Planned), short(max(0, e.Onset.Applied-e.Onset.Planned)))
+	if e.Kind == gameday.EventActive {
+		text += fmt.Sprintf(", seen after another %s", short(e.At-e.Onset.Applied))
+	}
+	return text
 }
 
 func evidence(e gameday.Event) string {

@@ -28,6 +28,7 @@ func (s *Scenario) Compile(seed uint64) gameday.Plan {
 		Title:       s.Metadata.Title,
 		Owner:       s.Metadata.Owner,
 		Labels:      maps.Clone(s.Metadata.Labels),
+		Links:       maps.Clone(s.Metadata.Links),
 		Hypothesis:  strings.TrimSpace(s.Spec.Hypothesis),
 		File:        s.src.file,
 		SHA256:      s.src.sha256,

@@ -147,6 +147,12 @@ func TestPlanSurvivesJSON(t *testing.T) {
 	}
 }
 
+func TestThePlanHasTheLinksForPeople(t *testing.T) {
+	s, err := Parse("testdata/full.yaml", full(t), Options{Checks: testChecks()})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"runbook": "https://wiki.example/runbooks/order"}, s.Compile(1).Links)
+}
+
 func TestPlanSharesNothingWithTheScenario(t *testing.T) {
 	s, err := Parse("testdata/full.yaml", full(t), Options{Checks: testChecks()})
 	require.NoError(t, err)

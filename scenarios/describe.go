@@ -64,6 +64,9 @@ func (d *description) head() {
 	for _, service := range slices.Sorted(maps.Keys(p.Environment.Replicas)) {
 		parts = append(parts, fmt.Sprintf("%s ×%d", service, p.Environment.Replicas[service]))
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.Links)) {
+		d.row("Link", "%s", dots(name, p.Links[name]))
+	}
 	d.row("Platform", "%s", dots(parts...))
 	d.row("Guard", "%s", dots(labelsText(p.Environment.RequireLabels), prefixed("never ", strings.Join(p.Environment.Deny, ", "))))
 	d.row("Traffic", "%s", trafficText(p.Traffic))

@@ -8,24 +8,10 @@ import (
 	"github.com/gameday-dev/gameday/internal/hist"
 )
 
-// quantiles are the percentiles that objectives speak of, and how many requests make one worth stating:
-// enough that one request is not more than the whole tail, and ten of them for p999, which is quoted most
-// and measured least.
-var quantiles = map[string]struct {
-	q       float64
-	minimum int64
-}{
-	"p50":  {0.5, 10},
-	"p90":  {0.9, 20},
-	"p95":  {0.95, 20},
-	"p99":  {0.99, 100},
-	"p999": {0.999, 10_000},
-}
-
 // minimumOf is how many requests a metric needs before it says anything.
 func minimumOf(metric string) int64 {
-	if q, ok := quantiles[metric]; ok {
-		return q.minimum
+	if _, enough, ok := gameday.Quantile(metric); ok {
+		return enough
 	}
 	switch metric {
 	case "error_rate", "success_rate":
@@ -99,8 +85,8 @@ func (t *tally) value(metric string) (float64, bool) {
 	case "mean":
 		return t.latency.Mean().Seconds(), true
 	}
-	if q, ok := quantiles[metric]; ok {
-		return t.latency.Quantile(q.q).Seconds(), true
+	if q, _, ok := gameday.Quantile(metric); ok {
+		return t.latency.Quantile(q).Seconds(), true
 	}
 	return 0, false
 }

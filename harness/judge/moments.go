@@ -74,7 +74,7 @@ func breaches(t *tally, o gameday.Objective, value float64) bool {
 		return false
 	}
 	atMost := o.Op == "<=" || o.Op == "<"
-	switch _, quantile := quantiles[o.Metric]; {
+	switch _, _, quantile := gameday.Quantile(o.Metric); {
 	case quantile && atMost:
 		return t.latency.Count()-t.latency.AtMost(time.Duration(o.Limit*float64(time.Second))) > tolerated
 	case o.Metric == "error_rate" && atMost && o.Limit > 0, o.Metric == "success_rate" && !atMost && o.Limit < 1:
