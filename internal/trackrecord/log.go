@@ -115,12 +115,35 @@ func (l *runLog) append(r oneRun) error {
 	return errors.Join(err, f.Close())
 }
 
+// of returns the runs that count: of the scenario as it is now, on a machine that was equal to it.
 func (l *runLog) of(scenario, mutant string) []oneRun {
-	var runs []oneRun
+	runs, _ := l.split(scenario, mutant)
+	return runs
+}
+
+// split tells the runs that count from those that only show that the machine was busy with something else.
+func (l *runLog) split(scenario, mutant string) (count, busy []oneRun) {
 	for _, r := range l.runs {
-		if r.Scenario == scenario && r.Mutant == mutant && r.SHA256 == l.present[scenario] {
-			runs = append(runs, r)
+		switch {
+		case r.Scenario != scenario || r.Mutant != mutant || r.SHA256 != l.present[scenario]:
+		case r.busy():
+			busy = append(busy, r)
+		default:
+			count = append(count, r)
 		}
 	}
-	return runs
+	return count, busy
+}
+
+// busy reports whether nothing was wrong with a run but the machine that it ran on.
+func (r oneRun) busy() bool {
+	if r.Result != gameday.ResultInconclusive {
+		return false
+	}
+	for _, m := range r.Missed {
+		if m.Name != "the host had spare capacity" && m.Name != "load was offered on time" {
+			return false
+		}
+	}
+	return len(r.Missed) > 0
 }
