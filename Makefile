@@ -5,7 +5,7 @@ FUZZ  ?= 10s
 DEMO  ?= scenarios/library/zone-outage.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint race fuzz bench demo e2e track-record golden clean
+.PHONY: help build test lint race fuzz bench bench-peers demo e2e track-record golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ fuzz: ## fuzz every parser for FUZZ (10s) each
 
 bench: ## run the benchmarks of the hot paths
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: build ## measure gameday beside its peers, as root; writes docs/performance.md
+	sh internal/tools/peers/install.sh bin/peers
+	go run ./internal/peers -bin bin/peers -write docs/performance.md
 
 demo: build ## run a whole game day and print where its report is
 	bin/gameday run $(DEMO)
