@@ -325,11 +325,15 @@ func (s *shard) lose(c *conn) {
 // answered looks into an answer and settles it; a long one is looked into elsewhere meanwhile.
 func (s *shard) answered(c *conn, x *shot, o outcome) {
 	o.at = s.e.now()
-	if len(o.answer.body) <= maxLook {
-		o.look(x.req)
-		s.done(c, x, o)
+	if len(o.answer.body) > maxLook {
+		s.lookElsewhere(c, x, o)
 		return
 	}
+	o.look(x.req)
+	s.done(c, x, o)
+}
+
+func (s *shard) lookElsewhere(c *conn, x *shot, o outcome) {
 	s.wheel.clear(c)
 	c.settling = true
 	s.wg.Go(func() {
