@@ -19,6 +19,7 @@ type ledger struct {
 	seconds []*second // from first on
 	first   int       // seconds before it are closed
 	open    int
+	spare   [][]record // of closed seconds, to be used again
 
 	fold fold
 }
@@ -59,7 +60,11 @@ func (l *ledger) settle(r record) {
 func (l *ledger) second(due time.Duration) *second {
 	i := max(int(due/time.Second)-l.first, 0)
 	for len(l.seconds) <= i {
-		l.seconds = append(l.seconds, &second{})
+		s := &second{}
+		if n := len(l.spare); n > 0 {
+			s.records, l.spare = l.spare[n-1], l.spare[:n-1]
+		}
+		l.seconds = append(l.seconds, s)
 	}
 	return l.seconds[i]
 }
@@ -75,6 +80,9 @@ func (l *ledger) close(reached time.Duration, sink func(gameday.Slice)) error {
 		if err := l.fold.second(number, s.records, sink); err != nil {
 			return err
 		}
+		l.mu.Lock()
+		l.spare = append(l.spare, s.records[:0])
+		l.mu.Unlock()
 	}
 }
 

@@ -195,12 +195,8 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder)
 		}
 		c.lit("\r\n")
 	}
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		c.lit(textproto.CanonicalMIMEHeaderKey(name) + ": ")
-		for _, p := range set[name] {
-			c.add(p)
-		}
-		c.lit("\r\n")
+	if len(set) > 0 {
+		c.set(set)
 	}
 	r.head = c.text()
 	r.hasBody = len(x.Body) > 0 || !safe(x.Method)
@@ -213,6 +209,17 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder)
 		r.body = c.text()
 	default:
 		r.body = text{part{value: string(x.Body)}}
+	}
+}
+
+// set adds headers, in the order of their names.
+func (c *composer) set(headers map[string]text) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		c.lit(textproto.CanonicalMIMEHeaderKey(name) + ": ")
+		for _, p := range headers[name] {
+			c.add(p)
+		}
+		c.lit("\r\n")
 	}
 }
 

@@ -365,12 +365,9 @@ func (o *outcome) look(r *request) {
 		return
 	}
 	if len(r.captures) > 0 && o.answer.status < 400 {
-		bind(r.captures, o.answer, func(recorded, now string) {
-			if o.live == nil {
-				o.live = make(map[string]string)
-			}
-			o.live[recorded] = now
-		})
+		live := make(map[string]string)
+		bind(r.captures, o.answer, func(recorded, now string) { live[recorded] = now })
+		o.live = live
 	}
 	if r.ack != "" && o.answer.status >= 200 && o.answer.status <= 299 {
 		o.acked, _ = lookJSON(unzip(o.answer.header, o.answer.body), r.ack)

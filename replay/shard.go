@@ -326,14 +326,15 @@ func (s *shard) lose(c *conn) {
 func (s *shard) answered(c *conn, x *shot, o outcome) {
 	o.at = s.e.now()
 	if len(o.answer.body) > maxLook {
-		s.lookElsewhere(c, x, o)
+		held := o // or every outcome would be on the heap
+		s.lookElsewhere(c, x, &held)
 		return
 	}
 	o.look(x.req)
 	s.done(c, x, o)
 }
 
-func (s *shard) lookElsewhere(c *conn, x *shot, o outcome) {
+func (s *shard) lookElsewhere(c *conn, x *shot, o *outcome) {
 	s.wheel.clear(c)
 	c.settling = true
 	s.wg.Go(func() {
@@ -341,7 +342,7 @@ func (s *shard) lookElsewhere(c *conn, x *shot, o outcome) {
 		s.call(func() {
 			c.settling = false
 			o.dead = o.dead || c.gone
-			s.done(c, x, o)
+			s.done(c, x, *o)
 		})
 	})
 }

@@ -32,7 +32,7 @@ func (h *Histogram) Encode() ([]byte, error) {
 	out.Write(binary.BigEndian.AppendUint32(nil, cookieCompressed))
 	out.Write(make([]byte, 4)) // length of what follows, known at the end
 	if h.zlib == nil {
-		h.zlib = zlib.NewWriter(&out)
+		h.zlib, _ = zlib.NewWriterLevel(&out, zlib.BestSpeed) // which is a level
 	} else {
 		h.zlib.Reset(&out)
 	}
