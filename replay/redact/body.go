@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -31,7 +32,7 @@ const (
 )
 
 // body returns what may be stored of a body, and corrects the header lines and the size.
-func (r *Redactor) body(h *replay.Header, b []byte, size *int64) []byte {
+func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	if len(b) == 0 {
 		return b
 	}
@@ -39,28 +40,25 @@ func (r *Redactor) body(h *replay.Header, b []byte, size *int64) []byte {
 	coded := coding != "" && !strings.EqualFold(coding, "identity")
 	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	kind := formOf(mediaType)
-	if coded && kind == other && opaque(mediaType) {
-		return r.keepOther(b) // an image in gzip: nothing a rule could see
+	if kind == other && opaque(mediaType) {
+		return p.keepOther(b) // an image, in whatever coding: nothing a rule could see
 	}
 	plain := b
 	if coded {
 		var err error
 		if plain, err = decode(coding, b); err != nil {
-			if kind == other && named(mediaType) {
-				return r.keepOther(b)
-			}
-			return r.drop()
+			return p.drop()
 		}
 	}
-	if kind == other && looksLikeJSON(plain) && !opaque(mediaType) {
+	if kind == other && looksLikeJSON(plain) {
 		kind = jsonForm
 	}
-	redacted, changed, err := r.formed(kind, plain, params["boundary"])
+	redacted, changed, err := p.formed(kind, plain, params["boundary"])
 	switch {
 	case err != nil:
-		return r.drop()
-	case kind == other:
-		return r.keepOther(b)
+		return p.drop()
+	case kind == other && p.dropOther:
+		return p.drop()
 	case !changed:
 		return b
 	}
@@ -80,30 +78,38 @@ func (r *Redactor) body(h *replay.Header, b []byte, size *int64) []byte {
 }
 
 // formed applies the rules of one form.
-func (r *Redactor) formed(kind form, b []byte, boundary string) (redacted []byte, changed bool, err error) {
+func (p *pass) formed(kind form, b []byte, boundary string) (redacted []byte, changed bool, err error) {
 	switch kind {
 	case jsonForm:
-		if len(r.paths) == 0 {
-			return b, false, nil
-		}
-		return r.json(b)
+		return p.json(b)
 	case urlForm:
-		s := r.pairs(string(b), r.form)
+		s := p.pairs(string(b), p.form)
 		return []byte(s), s != string(b), nil
 	case multipartForm:
-		return b, false, r.parts(b, boundary)
+		if err := p.parts(b, boundary); err != nil {
+			return nil, false, err
+		}
+		s := p.text(string(b))
+		return []byte(s), s != string(b), nil
 	}
-	return b, false, nil
+	if !utf8.Valid(b) {
+		return b, false, nil // no text
+	}
+	s := p.text(p.named(string(b)))
+	return []byte(s), s != string(b), nil
 }
 
-func (r *Redactor) drop() []byte {
-	r.dropped.Add(1)
+func (p *pass) drop() []byte {
+	p.dropped.Add(1)
+	if p.found != nil {
+		p.found(unreadable, strings.Join(p.place, " "), "")
+	}
 	return nil
 }
 
-func (r *Redactor) keepOther(b []byte) []byte {
-	if r.dropOther {
-		return r.drop()
+func (p *pass) keepOther(b []byte) []byte {
+	if p.dropOther {
+		return p.drop()
 	}
 	return b
 }
@@ -112,20 +118,20 @@ var errSecretPart = errors.New("a part is secret")
 
 // parts fails when a part of a multipart body has a secret name, or when they cannot be told
 // apart: such a body is dropped as a whole.
-func (r *Redactor) parts(b []byte, boundary string) error {
+func (p *pass) parts(b []byte, boundary string) error {
 	if boundary == "" {
 		return errors.New("multipart without boundary")
 	}
 	parts := multipart.NewReader(bytes.NewReader(b), boundary)
 	for {
-		p, err := parts.NextRawPart()
+		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if name := leaf(p.FormName()); r.form.has(name) {
+		if name := leaf(part.FormName()); p.form.has(name) {
 			return errSecretPart
 		}
 	}
@@ -148,11 +154,6 @@ func formOf(mediaType string) form {
 func opaque(mediaType string) bool {
 	top, _, _ := strings.Cut(mediaType, "/")
 	return top == "image" || top == "video" || top == "audio" || top == "font"
-}
-
-// named reports whether a type says what the body is; text/plain may be anything.
-func named(mediaType string) bool {
-	return mediaType != "" && mediaType != "text/plain" && mediaType != "application/octet-stream"
 }
 
 func looksLikeJSON(b []byte) bool {

@@ -20,6 +20,6 @@ func Example() {
 	fmt.Println(string(login.Response.Body))
 	fmt.Println(cart.Header.Get("Authorization"))
 	// Output:
-	// {"user":{"email":"gd~xcgz3zsefkcz6per"},"token":"gd~k2cov5dhwinrty4n"}
+	// {"user":{"email":"gd-756bcasthoeemd7t@example.com"},"token":"gd~k2cov5dhwinrty4n"}
 	// Bearer gd~k2cov5dhwinrty4n
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 )
 
 const depthMax = 1000
@@ -14,9 +15,9 @@ var errDepth = errors.New("nested too deep")
 
 // json replaces what the paths select in one or more JSON values, and keeps every other byte.
 // It fails where b is not whole, valid JSON: then nobody can say what is in it.
-func (r *Redactor) json(b []byte) ([]byte, bool, error) {
-	w := walk{r: r, in: b}
-	start := make([]uint64, len(r.paths))
+func (p *pass) json(b []byte) ([]byte, bool, error) {
+	w := walk{p: p, in: b}
+	start := make([]uint64, len(p.paths))
 	for i := range start {
 		start[i] = 1
 	}
@@ -29,9 +30,6 @@ func (r *Redactor) json(b []byte) ([]byte, bool, error) {
 		}
 		if err != nil {
 			return nil, false, err
-		}
-		if value[0] != '{' && value[0] != '[' {
-			continue // a path has at least one step, so it selects nothing here
 		}
 		w.at = int(dec.InputOffset()) - len(value)
 		if err := w.value(start, false, 0); err != nil {
@@ -46,7 +44,7 @@ func (r *Redactor) json(b []byte) ([]byte, bool, error) {
 
 // walk goes through valid JSON once. Positions of the paths travel down with it.
 type walk struct {
-	r      *Redactor
+	p      *pass
 	in     []byte
 	at     int
 	out    []byte
@@ -67,8 +65,16 @@ func (w *walk) value(at []uint64, hit bool, depth int) error {
 	}
 	from := w.at
 	w.scalar()
-	if text, secret := scalarText(w.in[from:w.at]); hit && secret {
-		w.replace(from, w.at, text)
+	raw := w.in[from:w.at]
+	if !hit && w.p.found == nil && !suspicious(raw) {
+		return nil
+	}
+	text, secret := scalarText(raw)
+	switch {
+	case hit && secret:
+		w.replace(from, text, w.p.secret(patternName, text))
+	case secret:
+		w.replace(from, text, w.p.text(text))
 	}
 	return nil
 }
@@ -97,13 +103,19 @@ func (w *walk) members(end byte, at []uint64, hit bool, depth int) error {
 			w.at++ // the colon
 		}
 		below := hit
-		for i, p := range w.r.paths {
+		for i, p := range w.p.paths {
 			var done bool
 			down[i], done = p.advance(at[i], name, element)
 			below = below || done
 		}
+		if w.p.found != nil {
+			w.p.place = append(w.p.place, stepName(name, element))
+		}
 		if err := w.value(down, below, depth+1); err != nil {
 			return err
+		}
+		if w.p.found != nil {
+			w.p.place = w.p.place[:len(w.p.place)-1]
 		}
 	}
 }
@@ -145,12 +157,49 @@ func scalarText(raw []byte) (text string, secret bool) {
 	return string(raw), true
 }
 
-func (w *walk) replace(from, to int, text string) {
-	pseudonym := w.r.Pseudonym(text)
-	if pseudonym == text {
+// replace puts another text in place of the scalar that began at from and has just been passed. A number
+// that becomes a number stays one.
+func (w *walk) replace(from int, text, by string) {
+	if by == text {
 		return
 	}
 	w.out = append(w.out, w.in[w.copied:from]...)
-	w.out = strconv.AppendQuote(w.out, pseudonym)
-	w.copied = to
+	if w.in[from] != '"' && strings.Trim(by, "0123456789") == "" {
+		w.out = append(w.out, by...)
+	} else {
+		w.out = appendString(w.out, by)
+	}
+	w.copied = w.at
+}
+
+// appendString writes a JSON string; Go's own quoting has escapes that JSON has not.
+func appendString(b []byte, s string) []byte {
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return append(b, quoted...)
+}
+
+// suspicious reports whether a scalar may hold something that shows by its form, without decoding it.
+func suspicious(raw []byte) bool {
+	digits := 0
+	for i, c := range raw {
+		switch {
+		case isDigit(c):
+			if digits++; digits >= 8 {
+				return true
+			}
+		case c == '@', c == '\\', marks[c] && (i == 0 || !isWord(raw[i-1])):
+			return true
+		}
+	}
+	return false
+}
+
+func stepName(name string, index int) string {
+	if index >= 0 {
+		return "[" + strconv.Itoa(index) + "]"
+	}
+	return name
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type Redactor struct {
 	query     set
 	form      set
 	paths     []path
+	looksFor  map[pattern]bool
 	dropOther bool
 
 	dropped atomic.Int64
@@ -37,15 +39,45 @@ func (r *Redactor) Dropped() int64 { return r.dropped.Load() }
 // cookie's value or a client's address, so it becomes a pseudonym too.
 func (r *Redactor) Exchange(x *replay.Exchange) {
 	x.Session = r.Pseudonym(x.Session)
-	x.Target = r.url(x.Target)
-	r.header(x.Header)
-	r.header(x.Trailer)
-	x.Body = r.body(&x.Header, x.Body, &x.Size)
-	if x.Response != nil {
-		r.header(x.Response.Header)
-		r.header(x.Response.Trailer)
-		x.Response.Body = r.body(&x.Response.Header, x.Response.Body, &x.Response.Size)
+	(&pass{Redactor: r}).exchange(x)
+}
+
+// pass is one exchange being looked at.
+type pass struct {
+	*Redactor
+	place []string                                // where it looks, outermost first; kept for found alone
+	found func(kind pattern, place, value string) // told of each secret; nil when nobody asks
+	calm  bool                                    // what is random here is no secret
+}
+
+func (p *pass) exchange(x *replay.Exchange) {
+	p.at("request target", func() { x.Target = p.url(x.Target) })
+	p.at("request header", func() { p.header(x.Header) })
+	p.at("request trailer", func() { p.header(x.Trailer) })
+	p.at("request body", func() { x.Body = p.body(&x.Header, x.Body, &x.Size) })
+	if a := x.Response; a != nil {
+		p.at("response header", func() { p.header(a.Header) })
+		p.at("response trailer", func() { p.header(a.Trailer) })
+		p.at("response body", func() { a.Body = p.body(&a.Header, a.Body, &a.Size) })
 	}
+}
+
+// at looks at a part.
+func (p *pass) at(name string, look func()) {
+	if p.found != nil {
+		p.place = append(p.place, name)
+		defer func() { p.place = p.place[:len(p.place)-1] }()
+	}
+	look()
+}
+
+// secret returns the pseudonym of a secret.
+func (p *pass) secret(kind pattern, value string) string {
+	pseudonym := p.Pseudonym(value)
+	if p.found != nil && pseudonym != value {
+		p.found(kind, strings.Join(p.place, " "), value)
+	}
+	return pseudonym
 }
 
 const prefix = "gd~"
@@ -53,83 +85,118 @@ const prefix = "gd~"
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // Pseudonym returns "gd~" and 16 characters of a keyed hash of the value (80 bits: two of a
-// billion values collide with a chance of 1 in 2.4 million). The empty value and a value that
-// is a pseudonym stay as they are, so redacting twice changes nothing. All characters may
-// stand in a cookie, a bearer token and a URL.
+// billion values collide with a chance of 1 in 2.4 million). All of these may stand in a cookie, a
+// bearer token and a URL. E-mail addresses, card numbers and phone numbers become others of their
+// kind, which nobody has. The empty value and a value that is a pseudonym stay as they are, so
+// redacting twice changes nothing.
 func (r *Redactor) Pseudonym(value string) string {
 	if value == "" || isPseudonym(value) {
 		return value
 	}
+	if formed, ok := r.sameForm(value); ok {
+		return formed
+	}
+	return prefix + r.code("", value)
+}
+
+// code is 16 characters of a keyed hash.
+func (r *Redactor) code(domain, value string) string {
 	mac := hmac.New(sha256.New, r.key)
+	if domain != "" {
+		mac.Write([]byte(domain + ":"))
+	}
 	mac.Write([]byte(value))
 	var sum [sha256.Size]byte
 	var text [16]byte
 	encoding.Encode(text[:], mac.Sum(sum[:0])[:10])
-	return prefix + string(text[:])
+	return string(text[:])
 }
 
 func isPseudonym(s string) bool {
-	if len(s) != len(prefix)+16 || !strings.HasPrefix(s, prefix) {
+	if code, ok := strings.CutPrefix(s, prefix); ok {
+		return isCode(code)
+	}
+	if isEmailPseudonym(s) {
+		return true
+	}
+	if s == "" || !isDigit(s[0]) && s[0] != '+' {
 		return false
 	}
-	return strings.Trim(s[len(prefix):], "abcdefghijklmnopqrstuvwxyz234567") == ""
+	digits := slices.DeleteFunc([]byte(s), func(c byte) bool { return strings.IndexByte("+"+separators, c) >= 0 })
+	for i, c := range digits {
+		if !isDigit(c) {
+			return false
+		}
+		digits[i] = c - '0'
+	}
+	return len(digits) >= 8 && len(digits) <= 15 && string(digits[:3]) == "\x09\x09\x09" && len(digits) < len(s) || isCardPseudonym(digits) && luhn(digits) == 0
 }
 
-func (r *Redactor) header(h replay.Header) {
+func isCode(s string) bool {
+	return len(s) == 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+func (p *pass) header(h replay.Header) {
 	for i := range h {
 		f := &h[i]
-		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		switch {
-		case !r.headers.has(name):
-			if name == "Referer" || name == "Location" || name == "Content-Location" {
-				f.Value = r.url(f.Value)
-			}
-		case name == "Authorization" || name == "Proxy-Authorization":
-			f.Value = r.credentials(f.Value)
-		case name == "Cookie":
-			f.Value = r.cookies(f.Value)
-		case name == "Set-Cookie":
-			pair, attributes, found := strings.Cut(f.Value, ";")
-			f.Value = r.cookie(pair)
-			if found {
-				f.Value += ";" + attributes
-			}
-		default:
-			f.Value = r.Pseudonym(f.Value)
-		}
+		p.calm = p.found != nil && calm.has(f.Name)
+		p.at(f.Name, func() { f.Value = p.field(textproto.CanonicalMIMEHeaderKey(f.Name), f.Value) })
 	}
+	p.calm = false
+}
+
+// field returns what may be stored of a header line.
+func (p *pass) field(name, value string) string {
+	switch {
+	case !p.headers.has(name):
+		if name == "Referer" || name == "Location" || name == "Content-Location" {
+			return p.url(value)
+		}
+		return p.text(value)
+	case name == "Authorization" || name == "Proxy-Authorization":
+		return p.credentials(value)
+	case name == "Cookie":
+		return p.cookies(value)
+	case name == "Set-Cookie":
+		pair, attributes, found := strings.Cut(value, ";")
+		if value = p.cookie(pair); found {
+			value += ";" + attributes
+		}
+		return value
+	}
+	return p.secret(patternName, value)
 }
 
 // credentials keeps the scheme: "Bearer abc" becomes "Bearer gd~...".
-func (r *Redactor) credentials(v string) string {
+func (p *pass) credentials(v string) string {
 	scheme, rest, found := strings.Cut(v, " ")
 	if !found {
-		return r.Pseudonym(v)
+		return p.secret(patternName, v)
 	}
-	return scheme + " " + r.Pseudonym(strings.TrimSpace(rest))
+	return scheme + " " + p.secret(patternName, strings.TrimSpace(rest))
 }
 
-func (r *Redactor) cookies(v string) string {
+func (p *pass) cookies(v string) string {
 	pairs := strings.Split(v, ";")
-	for i, p := range pairs {
-		pairs[i] = r.cookie(p)
+	for i, pair := range pairs {
+		pairs[i] = p.cookie(pair)
 	}
 	return strings.Join(pairs, ";")
 }
 
 // cookie keeps the name, and the blank before it.
-func (r *Redactor) cookie(pair string) string {
+func (p *pass) cookie(pair string) string {
 	trimmed := strings.TrimLeft(pair, " \t")
 	blank := pair[:len(pair)-len(trimmed)]
 	name, value, found := strings.Cut(trimmed, "=")
 	if !found {
-		return blank + r.Pseudonym(trimmed)
+		return blank + p.secret(patternName, trimmed)
 	}
 	value = strings.TrimRight(value, " \t")
 	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
 		value = value[1 : len(value)-1] // so that a quoted value joins with a plain one
 	}
-	return blank + name + "=" + r.Pseudonym(value)
+	return blank + name + "=" + p.secret(patternName, value)
 }
 
 // length sets Content-Length where the message had one.

@@ -22,14 +22,19 @@ type Rules struct {
 	Headers []string `json:"headers,omitempty"` // header names; of Authorization the scheme, of cookies the name is kept
 	JSON    []string `json:"json,omitempty"`    // paths into JSON bodies: $.user.email, $..password, $.items[*].card
 	Query   []string `json:"query,omitempty"`   // parameters of the target, and of URLs in Referer and Location
-	Form    []string `json:"form,omitempty"`    // fields of url-encoded and multipart bodies
+	Form    []string `json:"form,omitempty"`    // fields of url-encoded and multipart bodies, and names in plain text
+
+	// Patterns are kinds of secrets that show by their form wherever they stand. There are no others
+	// than the default ones: "credential" (JSON Web Tokens, keys of well-known services), "card",
+	// "email", "phone".
+	Patterns []string `json:"patterns,omitempty"`
 
 	// Keep lists entries of the default set that stay as they are, spelt as Defaults spells
 	// them: "X-Api-Key" keeps the header, "$..password" the JSON value, "password" the query
-	// parameter and form field.
+	// parameter and form field, "email" these and all addresses.
 	Keep []string `json:"keep,omitempty"`
 
-	// DropOther drops bodies that no rule can look into (text, XML, images). The default
+	// DropOther drops bodies that no path can look into (text, XML, images). The default
 	// keeps them.
 	DropOther bool `json:"drop_other,omitempty"`
 }
@@ -38,7 +43,8 @@ type Rules struct {
 func Defaults() Rules {
 	fields := []string{
 		"password", "passwd", "pwd", "token", "access_token", "refresh_token", "id_token", "session_token",
-		"secret", "client_secret", "api_key", "apikey", "authorization", "card_number", "cvv", "iban",
+		"secret", "client_secret", "api_key", "apikey", "private_key", "authorization", "card_number", "cardnumber", "card_no", "cc_number",
+		"pan", "cvv", "cvc", "iban", "ssn", "otp", "email", "e_mail", "phone", "phone_number", "mobile", "mobile_number", "telephone",
 	}
 	r := Rules{
 		Headers: []string{
@@ -47,6 +53,8 @@ func Defaults() Rules {
 		},
 		Query: append([]string{"sig", "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token"}, fields...),
 		Form:  fields,
+
+		Patterns: []string{string(patternCredential), string(patternCard), string(patternEmail), string(patternPhone)},
 	}
 	for _, f := range fields {
 		r.JSON = append(r.JSON, "$.."+f)
@@ -74,7 +82,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 	d, problems := Defaults(), []error(nil)
 	r := &Redactor{key: slices.Clone(key), dropOther: rules.DropOther, policy: policyOf(rules)}
 	for _, k := range rules.Keep {
-		if !slices.ContainsFunc(slices.Concat(d.Headers, d.JSON, d.Query, d.Form), func(s string) bool { return strings.EqualFold(s, k) }) {
+		if !slices.ContainsFunc(slices.Concat(d.Headers, d.JSON, d.Query, d.Form, d.Patterns), func(s string) bool { return strings.EqualFold(s, k) }) {
 			problems = append(problems, fmt.Errorf("redact: keep %q: not in the default set", k))
 		}
 	}
@@ -87,6 +95,15 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 			return slices.ContainsFunc(rules.Keep, func(k string) bool { return strings.EqualFold(s, k) })
 		})
 		return append(kept, own...)
+	}
+	for _, p := range rules.Patterns {
+		if !slices.Contains(d.Patterns, p) {
+			problems = append(problems, fmt.Errorf("redact: pattern %q: want one of %s", p, strings.Join(d.Patterns, ", ")))
+		}
+	}
+	r.looksFor = make(map[pattern]bool)
+	for _, p := range list("patterns", d.Patterns, rules.Patterns) {
+		r.looksFor[pattern(p)] = true
 	}
 	r.headers = setOf(list("headers", d.Headers, rules.Headers))
 	r.query = setOf(list("query", d.Query, rules.Query))

@@ -7,21 +7,39 @@ import (
 
 // url replaces parameters of the query, fields of the fragment and the user part; everything
 // else stays byte for byte, so odd targets stay odd.
-func (r *Redactor) url(s string) string {
-	s = r.userinfo(s)
+func (p *pass) url(s string) string {
+	s = p.userinfo(s)
 	head, fragment, hasFragment := strings.Cut(s, "#")
-	if path, query, ok := strings.Cut(head, "?"); ok {
-		head = path + "?" + r.pairs(query, r.query)
+	path, query, hasQuery := strings.Cut(head, "?")
+	head = p.urlPath(path)
+	if hasQuery {
+		head += "?" + p.pairs(query, p.query)
 	}
 	if hasFragment {
 		lead := fragment[:strings.LastIndexByte(fragment, '?')+1] // "#/route?token=x" of a client-side router
-		return head + "#" + lead + r.pairs(fragment[len(lead):], r.query)
+		return head + "#" + lead + p.pairs(fragment[len(lead):], p.query)
 	}
 	return head
 }
 
+// urlPath replaces what shows by its form in the segments of a path.
+func (p *pass) urlPath(path string) string {
+	if !strings.ContainsRune(path, '%') {
+		return p.text(path)
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if plain, err := url.PathUnescape(segment); err == nil {
+			if redacted := p.text(plain); redacted != plain {
+				segments[i] = url.PathEscape(redacted)
+			}
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
 // userinfo redacts "//user:password@host".
-func (r *Redactor) userinfo(s string) string {
+func (p *pass) userinfo(s string) string {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || strings.ContainsAny(scheme, "/?#") {
 		return s
@@ -34,12 +52,12 @@ func (r *Redactor) userinfo(s string) string {
 	if at < 0 {
 		return s
 	}
-	return scheme + "://" + r.Pseudonym(rest[:at]) + rest[at:]
+	return scheme + "://" + p.secret(patternName, rest[:at]) + rest[at:]
 }
 
 // pairs replaces the values of named fields in a=b&c=d. Values are decoded before they are
 // hashed, so that the pseudonym does not depend on the spelling.
-func (r *Redactor) pairs(s string, names set) string {
+func (p *pass) pairs(s string, names set) string {
 	var out strings.Builder
 	last := 0 // s[:last] is in out
 	for start := 0; start <= len(s); {
@@ -57,8 +75,21 @@ func (r *Redactor) pairs(s string, names set) string {
 			}
 			value := s[start+len(name)+1 : end]
 			out.WriteString(s[last : end-len(value)])
-			out.WriteString(r.Pseudonym(unescape(value)))
+			p.at(name, func() { out.WriteString(escapeNumber(p.secret(patternName, unescape(value)))) })
 			last = end
+		} else {
+			from := start
+			if found {
+				from += len(name) + 1
+			}
+			plain := unescape(s[from:end])
+			p.at(name, func() {
+				if redacted := p.text(plain); redacted != plain {
+					out.WriteString(s[last:from])
+					out.WriteString(url.QueryEscape(redacted))
+					last = end
+				}
+			})
 		}
 		start = end + 1
 	}
@@ -67,6 +98,14 @@ func (r *Redactor) pairs(s string, names set) string {
 	}
 	out.WriteString(s[last:])
 	return out.String()
+}
+
+// escapeNumber keeps the + of a phone number from becoming a blank.
+func escapeNumber(pseudonym string) string {
+	if strings.HasPrefix(pseudonym, "+") || strings.ContainsAny(pseudonym, " @") {
+		return url.QueryEscape(pseudonym)
+	}
+	return pseudonym
 }
 
 // leaf is the last name of a nested field: "user[password]" and "user.password" are passwords.
