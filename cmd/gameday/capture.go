@@ -25,8 +25,9 @@ func newCapture(g *global) *cobra.Command {
 HTTP/2 (with --cert, or in plain text for clients that begin with it), gRPC, WebSockets and event streams pass as
 they come.
 
-Credentials (Authorization, cookies, API keys, passwords and tokens in JSON) are replaced by keyed pseudonyms
-before the first byte is written; the same secret always gets the same pseudonym, so sessions can be replayed.
+Credentials (Authorization, cookies, API keys, passwords and tokens), card numbers, e-mail addresses and phone numbers
+are replaced by keyed pseudonyms before the first byte is written; the same secret always gets the same pseudonym,
+so sessions can be replayed. What redaction may have missed is found by gameday tape scan.
 The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.
 
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
@@ -59,6 +60,7 @@ one tape.`,
 	f.StringSliceVar(&o.Rules.Headers, "redact-header", nil, "one more header to redact")
 	f.StringSliceVar(&o.Rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact: $..email")
 	f.StringSliceVar(&o.Rules.Query, "redact-query", nil, "one more query parameter to redact")
+	f.StringVar(&o.RedactKey, "redact-key", "", "file with the key of pseudonyms, at least 16 bytes, so that several recordings join ($"+wire.RedactKeyVariable+"); random when not given")
 	f.StringSliceVar(&o.Rules.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
 	f.Var((*share)(&o.Limits.Sample), "sample", "record this share of the sessions: 10%")
 	f.Var((*share)(&o.Limits.CPU), "max-cpu", "share of a core that recording may take: 20%")

@@ -14,7 +14,7 @@ import (
 func newTape(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "tape", Short: "Look at recordings, import and export them"}
 	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g), newTapeRepair(g),
-		newTapeCat(g), newTapeCut(g), newTapeMerge(g), newTapeFilter(g))
+		newTapeCat(g), newTapeCut(g), newTapeMerge(g), newTapeFilter(g), newTapeScan(g))
 	return c
 }
 

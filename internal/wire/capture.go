@@ -22,22 +22,23 @@ import (
 
 // CaptureOptions say what is recorded.
 type CaptureOptions struct {
-	To       string // base URL of the service
-	Listen   string // address of the proxy
-	Remote   bool   // Listen may be an address that other machines reach
-	Security Security
-	Out      string // path of the tape, or of the directory of a reel
-	Rotation Rotation
-	Rules    redact.Rules
-	Keys     Keys // who may read the tape
-	Sessions capture.Sessions
-	Match    string // only requests whose path begins so; all when empty
-	Limits   Limits
-	KillFile string           // nothing is recorded while this file exists
-	Kill     <-chan os.Signal // the first one ends recording
-	Tool     string
-	Ready    func(addr string)     // called when the proxy listens
-	Progress func(CaptureProgress) // called every second, and at the end; may be nil
+	To        string // base URL of the service
+	Listen    string // address of the proxy
+	Remote    bool   // Listen may be an address that other machines reach
+	Security  Security
+	Out       string // path of the tape, or of the directory of a reel
+	Rotation  Rotation
+	Rules     redact.Rules
+	RedactKey string // file with the key of pseudonyms; see newRedactor
+	Keys      Keys   // who may read the tape
+	Sessions  capture.Sessions
+	Match     string // only requests whose path begins so; all when empty
+	Limits    Limits
+	KillFile  string           // nothing is recorded while this file exists
+	Kill      <-chan os.Signal // the first one ends recording
+	Tool      string
+	Ready     func(addr string)     // called when the proxy listens
+	Progress  func(CaptureProgress) // called every second, and at the end; may be nil
 }
 
 // CaptureProgress is how far a capture is.
@@ -100,9 +101,9 @@ const flushPeriod = tape.DefaultFlush / 2
 
 // proxy starts the capture, and the tape that it goes to.
 func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder, error) {
-	redactor, err := redact.New(o.Rules, nil)
+	redactor, err := newRedactor(o.Rules, o.RedactKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read redaction rules: %w", err)
+		return nil, nil, err
 	}
 	sealed, err := o.Keys.Write()
 	if err != nil {
@@ -174,9 +175,9 @@ func (o CaptureOptions) obeyFile(tap *capture.Tap) {
 // Import turns a .gor file or an access log into a tape, redacting on the way. Records that cannot be used are
 // passed to problem and counted.
 func Import(from, to, tool string, rules redact.Rules, problem func(error)) (replay.Counts, error) {
-	redactor, err := redact.New(rules, nil)
+	redactor, err := newRedactor(rules, "")
 	if err != nil {
-		return replay.Counts{}, fmt.Errorf("read redaction rules: %w", err)
+		return replay.Counts{}, err
 	}
 	source, err := capture.Open(from, capture.ImportOptions{Problem: problem, Client: func(address, agent string) string {
 		return redactor.Pseudonym(address + " " + agent)
