@@ -36,6 +36,7 @@ var imports = map[string][]string{
 	"replay":                        {"", "internal/hist", "internal/mark"},
 	"replay/capture":                {"", "replay", "internal/mark"},
 	"replay/capture/passive":        {"replay", "replay/capture", "internal/tcpstream"},
+	"replay/diff":                   {"", "replay"},
 	"replay/guard":                  {"internal/mark"},
 	"replay/redact":                 {"", "replay"},
 	"replay/tape":                   {"", "replay"},

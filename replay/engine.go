@@ -44,6 +44,7 @@ type engine struct {
 	ledger   *ledger
 	taken    func(*shot, time.Duration)                // how late a shot was taken in hand
 	observe  func(*shot, gameday.Class, time.Duration) // live series
+	watch    func(*shot, outcome, gameday.Class)       // of each answer
 	ack      func(*shot, string, time.Duration)
 
 	fed atomic.Int64 // all shots due before it have been posted

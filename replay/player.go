@@ -54,6 +54,10 @@ type Config struct {
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
 	Ack      Ack
 	Results  *Results // one record per request, if wanted
+
+	// Watch is given every answer, if set, by the threads that send: it must not block. All answers are then kept, up
+	// to 256 KiB of their bodies.
+	Watch func(*Answered)
 }
 
 // Ack says which answers acknowledge an effect: the successes of Flow, with the id at the JSON path ID.
@@ -117,7 +121,7 @@ func (p *Player) makeEngine() {
 	p.engine = &engine{
 		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy,
 		retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
-		now: p.now, ledger: p.ledger, taken: p.taken, observe: p.observe, ack: p.acknowledge, dial: p.dial,
+		now: p.now, ledger: p.ledger, taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
 	}
 	secure := c.TLS.Clone()
 	if secure == nil {

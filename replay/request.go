@@ -28,6 +28,7 @@ type request struct {
 	hasBody    bool
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
+	watched    *Exchange // that it was made of, if somebody looks at answers
 }
 
 // h2Need says whether a request is sent over HTTP/2.
@@ -40,7 +41,7 @@ const (
 )
 
 // keeps reports whether header and body of the answer are of interest.
-func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" }
+func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" || r.watched != nil }
 
 // The reasons for not sending a request.
 const (
@@ -66,6 +67,7 @@ type editor struct {
 	host     string // of the target
 	prefix   string // of every path there
 	http2    bool   // all requests
+	watched  bool   // by somebody who looks at answers
 	composer composer
 }
 
@@ -79,6 +81,7 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
 	}
+	e.watched = c.Watch != nil
 	e.binders = newBinders(c.Traffic.Bind)
 	if flow, ok := r.index(c.Ack.Flow); ok && c.Ack.ID != "" {
 		e.ackFlow, e.ackID = flow, c.Ack.ID
@@ -101,6 +104,9 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 	active := e.binding(x, l)
 	e.compose(r, x, l.sorter(x, active), active)
 	r.captures = e.learnByHand(l.learn(x), x, l)
+	if e.watched {
+		r.watched = x
+	}
 	if r.flow == e.ackFlow {
 		r.ack = e.ackID
 	}
