@@ -121,6 +121,7 @@ type Traffic struct {
 	Worst    []WorstRequest `json:"worst"`
 	Acks     []Ack          `json:"-"` // kept in a file of its own
 	Fidelity Fidelity       `json:"fidelity"`
+	Diff     *Diff          `json:"diff,omitempty"` // of the answers, if they were compared
 }
 
 // Load offers traffic to the system under test. It knows nothing of faults.

@@ -57,6 +57,7 @@ func Replay(w io.Writer, t gameday.Traffic, sender string) error {
 		return err
 	}
 	fidelityText(&b, t.Fidelity, sender)
+	diffText(&b, t.Diff)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ func newReplay(g *global) *cobra.Command {
 	var timeout, start, maxLate, retryGap time.Duration
 	var flows, rewrites, binds []string
 	var asJSON bool
+	var maxWrong string
 	c := &cobra.Command{
 		Use:   "replay TAPE --to URL",
 		Short: "Play a tape, a .gor file or an access log against a URL",
@@ -32,13 +35,19 @@ The URL is http://, https:// or unix:///path/of.sock. What was recorded over HTT
 over HTTP/2 goes over HTTP/2 where the server speaks it, and gRPC always does; --http2 sends everything over it. The
 summary says how many requests went which way.
 
-Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
+With --diff the answers are compared with the recorded ones, with --diff-primary URL with those of another system that gets
+the same requests at the same time; --diff-secondary URL, a second instance of that one, shows which fields differ by
+themselves.
+
+Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allows, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
-  gameday replay shop.gdtape --to unix:///run/shop.sock`,
+  gameday replay shop.gdtape --to unix:///run/shop.sock
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff --ignore '$..updated_at' --max-wrong 0.1%
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff-primary http://127.0.0.1:8081 --diff-secondary http://127.0.0.1:8082`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Traffic.Tape = args[0]
@@ -58,6 +67,13 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 			if o.Traffic.Bind, err = parseBinds(binds); err != nil {
 				return err
 			}
+			bound, err := parsePercent(maxWrong)
+			if err != nil {
+				return fmt.Errorf("--max-wrong %q: %w", maxWrong, err)
+			}
+			if maxWrong != "" && !o.Diff.Recording && o.Diff.Primary == "" {
+				return errors.New("--max-wrong: nothing is compared: add --diff or --diff-primary")
+			}
 			done, err := wire.Replay(c.Context(), o)
 			if err != nil {
 				return failed(err)
@@ -65,7 +81,10 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 			if asJSON {
 				e := json.NewEncoder(g.stdout)
 				e.SetIndent("", "  ")
-				err = e.Encode(done.Traffic.Fidelity)
+				err = e.Encode(struct {
+					gameday.Fidelity
+					Diff *gameday.Diff `json:"diff,omitempty"`
+				}{done.Traffic.Fidelity, done.Traffic.Diff})
 			} else {
 				err = reports.Replay(g.stdout, done.Traffic, done.Sender)
 			}
@@ -75,7 +94,7 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 			if problems := done.Traffic.Fidelity.Problems; len(problems) > 0 {
 				return exitError{code: gameday.ResultInconclusive.ExitCode(), err: fmt.Errorf("the load was not offered as planned: %s", strings.Join(problems, "; "))}
 			}
-			return nil
+			return tooWrong(done.Traffic.Diff, bound)
 		},
 	}
 	f := c.Flags()
@@ -103,12 +122,47 @@ Exit codes: 0 played as planned, 2 wrong call, 3 the load was not offered as pla
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
 	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")
 	f.StringVar(&o.MarkKey, "mark-key", "", "file with the key that signs marks, made if there is none; $"+wire.MarkKeyVariable+" otherwise, and without both a key that no receiver knows")
+	f.BoolVar(&o.Diff.Recording, "diff", false, "compare the answers with the recorded ones")
+	f.StringVar(&o.Diff.Primary, "diff-primary", "", "compare them with those of the system at this URL, which gets the same requests")
+	f.StringVar(&o.Diff.Secondary, "diff-secondary", "", "URL of a second instance of the primary: where the two differ is noise")
+	f.StringArrayVar(&o.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
+	f.StringArrayVar(&o.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
+	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
 	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
 	addIdentities(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
 	return c
+}
+
+// parsePercent reads "0.1%"; nothing allows everything.
+func parsePercent(text string) (float64, error) {
+	if text == "" {
+		return 1, nil
+	}
+	number, isPercent := strings.CutSuffix(text, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if isPercent {
+		share /= 100
+	}
+	if err != nil || !(share >= 0 && share <= 1) {
+		return 0, errors.New("want a share such as 0.1% or 0.001")
+	}
+	return share, nil
+}
+
+// tooWrong ends with FAIL when more answers are wrong than the bound allows, or when nothing could be compared.
+func tooWrong(d *gameday.Diff, bound float64) error {
+	switch {
+	case d == nil || bound == 1:
+		return nil
+	case d.Compared == 0:
+		return exitError{code: gameday.ResultInconclusive.ExitCode(), err: errors.New("no answer could be compared")}
+	case d.Wrong() > bound:
+		return exitError{code: gameday.ResultFail.ExitCode(), err: fmt.Errorf("%.3g%% of the answers are wrong or errors, the bound is %.3g%%", 100*d.Wrong(), 100*bound)}
+	}
+	return nil
 }
 
 // parseFlows reads "name=METHOD /path".

@@ -22,6 +22,7 @@ type ReplayOptions struct {
 	TLS     TLSFiles
 	HTTP2   bool // everything over HTTP/2
 	Shards  int  // threads that send; 1 when 0
+	Diff    DiffOptions
 	Slice   func(gameday.Slice)
 	Keys    Keys        // open an encrypted tape
 	Warn    func(error) // told of a tape that is not whole; may be nil
@@ -54,23 +55,20 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if err != nil {
 		return Replayed{}, errors.Join(Refused{err}, closeResults())
 	}
-	player, err := newPlayer(plan, replay.Config{
-		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
+	c, err := newCast(ctx, plan, replay.Config{
+		Run: "replay", Key: key, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys) },
-	})
+	}, o.Diff)
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())
 	}
-	if err := check(ctx, player); err != nil {
-		return Replayed{}, errors.Join(err, closeResults())
-	}
 	start := time.Now()
-	traffic, err := player.Run(ctx, start, func(s gameday.Slice) {
+	traffic, err := c.run(ctx, start, func(s gameday.Slice) {
 		if o.Slice != nil {
 			o.Slice(s)
 		}
 	})
-	return Replayed{Traffic: traffic, Sender: player.Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
+	return Replayed{Traffic: traffic, Sender: c.players[0].Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
 }
 
 // createResults opens the file that vegeta reads, if one is wanted.
