@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"monkeys/monkeytest":            {""},
 	"replay":                        {"", "internal/hist", "internal/mark"},
 	"replay/capture":                {"", "replay", "internal/mark"},
+	"replay/capture/grpctap":        {"replay", "replay/capture"},
 	"replay/capture/passive":        {"replay", "replay/capture", "internal/tcpstream"},
 	"replay/diff":                   {"", "replay"},
 	"replay/guard":                  {"internal/mark"},
@@ -57,6 +58,7 @@ var imports = map[string][]string{
 // onlyImporters names, for heavy modules, the one package that may import them.
 var onlyImporters = map[string][]string{
 	"github.com/prometheus/prometheus": {"harness/metrics"},
+	"google.golang.org/grpc":           {"replay/capture/grpctap"},
 }
 
 // TestImportsFollowThePolicy reads every file of the module that is not a test; tests may import what they

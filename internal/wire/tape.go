@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -90,7 +91,7 @@ func (l *limited) Next() (*replay.Exchange, error) {
 }
 
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far
-// as it goes, but nobody should take that for all there was.
+// as it goes, but nobody should take that for all there was. It tells of messages that are not played, too.
 func warnOfDamage(path string, warn func(error)) {
 	if warn == nil || !strings.HasSuffix(path, TapeSuffix) && !isReel(path) {
 		return
@@ -105,6 +106,14 @@ func warnOfDamage(path string, warn func(error)) {
 	}
 	for _, d := range info.Damage {
 		warn(d)
+	}
+	warnOfMessages(info.Ledger, warn)
+}
+
+// warnOfMessages tells of what is on a recording and is not played.
+func warnOfMessages(l replay.Ledger, warn func(error)) {
+	if n := l.Total().Messages; n > 0 {
+		warn(fmt.Errorf("its %d messages of WebSockets are not replayed, only HTTP exchanges are", n))
 	}
 }
 
@@ -123,4 +132,5 @@ func warnOfReel(dir string, warn func(error)) {
 	for _, d := range r.Damage() {
 		warn(d)
 	}
+	warnOfMessages(r.Ledger(), warn)
 }

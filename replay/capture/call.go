@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ func (t *Tap) Begin(x *replay.Exchange) *Call {
 
 func valuesOf(h replay.Header, name string) (v []string) {
 	for _, f := range h {
-		if f.Name == name {
+		if strings.EqualFold(f.Name, name) {
 			v = append(v, f.Value)
 		}
 	}
@@ -53,6 +54,16 @@ func (c *Call) Request(b []byte) {
 	if !c.ended {
 		c.request.keep(b)
 	}
+}
+
+// Miss notes that a part of the request or response cannot be shown: the exchange counts as truncated.
+func (c *Call) Miss() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.request.size++
 }
 
 // Response adds bytes to the body of the response.

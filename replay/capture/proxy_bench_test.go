@@ -1,0 +1,73 @@
+package capture_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/redact"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// BenchmarkProxy is what a recording proxy adds to the latency of a request, beside httputil.ReverseProxy, which
+// records nothing. Both stand before one service, and requests alternate, so that what else goes on meets both alike.
+func BenchmarkProxy(b *testing.B) {
+	service := plain(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"items":[{"id":17,"name":"tea, green, 250 g","price":"4.20"}],"total":"8.40"}`)
+	}))
+	to, err := url.Parse(service.URL)
+	require.NoError(b, err)
+	bare := httptest.NewServer(&httputil.ReverseProxy{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true},
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
+	})
+	defer bare.Close()
+	r, err := redact.New(redact.Rules{}, nil)
+	require.NoError(b, err)
+	w, err := tape.Create(filepath.Join(b.TempDir(), "x.gdtape"), tape.Meta{}, tape.Options{})
+	require.NoError(b, err)
+	addr, p, stop := proxied(b, service.URL, w, capture.ProxyOptions{Options: capture.Options{Redact: r.Exchange}})
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	defer client.CloseIdleConnections()
+
+	doors := []string{service.URL, bare.URL, "http://" + addr}
+	took := make([][]time.Duration, len(doors))
+	i := 0
+	for b.Loop() {
+		door := i % len(doors)
+		i++
+		began := time.Now()
+		resp, err := client.Get(doors[door] + "/cart")
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		took[door] = append(took[door], time.Since(began))
+	}
+	require.NoError(b, stop())
+	require.NoError(b, w.Close())
+	require.Zero(b, p.Counts().Lost.Total())
+	if b.N < 100 {
+		return
+	}
+	at := func(door int, q float64) float64 {
+		slices.Sort(took[door])
+		return float64(took[door][int(q*float64(len(took[door])-1))]) / 1e3
+	}
+	b.ReportMetric(at(0, 0.5), "direct-p50-us")
+	b.ReportMetric(at(1, 0.5)-at(0, 0.5), "reverseproxy-adds-p50-us")
+	b.ReportMetric(at(2, 0.5)-at(0, 0.5), "ours-adds-p50-us")
+	b.ReportMetric(at(2, 0.5)/at(1, 0.5), "ours/reverseproxy-p50")
+	b.ReportMetric(at(2, 0.99)/at(1, 0.99), "ours/reverseproxy-p99")
+}
