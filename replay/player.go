@@ -316,7 +316,10 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	for range p.config.Shards {
 		s, err := newShard(p.engine)
 		if err != nil {
-			return gameday.Traffic{}, err
+			for _, made := range p.shards {
+				made.poller.close()
+			}
+			return gameday.Traffic{}, fmt.Errorf("prepare to send: %w", err)
 		}
 		p.shards = append(p.shards, s)
 	}

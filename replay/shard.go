@@ -37,6 +37,7 @@ type shard struct {
 	mu    sync.Mutex
 	inbox []*shot
 	calls []func()
+	left  bool // the poller is closed
 }
 
 // newShard returns a shard that holds a poller until run ends.
@@ -54,22 +55,31 @@ func newShard(e *engine) (*shard, error) {
 func (s *shard) post(shots []*shot) {
 	s.mu.Lock()
 	s.inbox = append(s.inbox, shots...)
+	s.wake()
 	s.mu.Unlock()
-	s.poller.wake()
 }
 
 // call has f done by the shard's thread. Only goroutines that the shard waits for may call it.
 func (s *shard) call(f func()) {
 	s.mu.Lock()
 	s.calls = append(s.calls, f)
+	s.wake()
 	s.mu.Unlock()
-	s.poller.wake()
+}
+
+// wake has the shard look around at once. Called with the lock: once the poller is closed, what it wrote to may be
+// anything.
+func (s *shard) wake() {
+	if !s.left {
+		s.poller.wake()
+	}
 }
 
 // run sends and receives until every request has ended, or ctx does.
 func (s *shard) run(ctx context.Context) {
 	holdThread()
-	unwatch := context.AfterFunc(ctx, s.poller.wake)
+	unwatch := context.AfterFunc(ctx, func() { s.post(nil) })
+	defer unwatch()
 	for ctx.Err() == nil {
 		fed := time.Duration(s.e.fed.Load()) // before the inbox, which holds at least that much
 		s.collect()
@@ -80,15 +90,13 @@ func (s *shard) run(ctx context.Context) {
 		}
 		s.await(now)
 	}
-	if unwatch() {
-		s.stop()
-	} else {
-		s.collect()
-		s.stop()
-	}
+	s.stop()
 	s.wg.Wait()
 	s.collect()
+	s.mu.Lock()
+	s.left = true
 	s.poller.close()
+	s.mu.Unlock()
 }
 
 // collect takes what other goroutines have left.
