@@ -2,24 +2,15 @@ package redact
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/gameday-dev/gameday/replay"
 )
-
-// decodedMax bounds what a coded body may unfold to.
-const decodedMax = 32 << 20
 
 // form is what a body is to the rules.
 type form int
@@ -46,7 +37,7 @@ func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	plain := b
 	if coded {
 		var err error
-		if plain, err = decode(coding, b); err != nil {
+		if plain, err = replay.Decode(coding, b); err != nil {
 			return p.drop()
 		}
 	}
@@ -165,34 +156,4 @@ func looksLikeJSON(b []byte) bool {
 	// number follows.
 	rest := bytes.TrimLeft(b[1:], " \t\r\n")
 	return len(rest) > 0 && bytes.IndexByte([]byte(`"{}[]-0123456789tfn`), rest[0]) >= 0
-}
-
-// decode undoes one content coding, within bounds.
-func decode(coding string, b []byte) ([]byte, error) {
-	var in io.Reader
-	var err error
-	switch strings.ToLower(coding) {
-	case "gzip", "x-gzip":
-		in, err = gzip.NewReader(bytes.NewReader(b))
-	case "deflate":
-		if in, err = zlib.NewReader(bytes.NewReader(b)); err != nil {
-			in, err = flate.NewReader(bytes.NewReader(b)), nil // some servers leave the zlib frame out
-		}
-	case "zstd":
-		var z *zstd.Decoder
-		if z, err = zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(decodedMax)); err == nil {
-			defer z.Close()
-			in = z
-		}
-	default:
-		return nil, fmt.Errorf("unknown content coding %q", coding)
-	}
-	if err != nil {
-		return nil, err
-	}
-	plain, err := io.ReadAll(io.LimitReader(in, decodedMax+1))
-	if err == nil && len(plain) > decodedMax {
-		err = fmt.Errorf("unfolds to more than %d bytes", decodedMax)
-	}
-	return plain, err
 }
