@@ -101,6 +101,7 @@ type TrafficPlan struct {
 
 	Unsafe []string `json:"unsafe,omitempty"` // methods with effects that may be sent: POST, PUT ...
 
+	Filter   []Filter  `json:"filter,omitempty"`   // what of the tape is played; the rest is counted, by rule
 	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own
 	Rewrite  []Rewrite `json:"rewrite,omitempty"`  // fields that are set anew, such as staging passwords in place of redacted ones
 	Bind     []Bind    `json:"bind,omitempty"`     // values of answers that later requests need, where that is not seen by itself
@@ -118,13 +119,21 @@ const (
 	DefaultMaxDropped = 0.75
 )
 
-// Rewrite sets one field of the requests that match. Exactly one of JSON and Header is set.
+// Rewrite changes one part of the requests that match. Exactly one of JSON, Header, Param and URL is set.
 type Rewrite struct {
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"` // glob as in Flow
-	JSON   string `json:"json,omitempty"` // path into the body: "$.password"
-	Header string `json:"header,omitempty"`
-	Value  string `json:"value"` // ${$.user} stands for another field of the same body, after identities are remapped
+
+	JSON   string `json:"json,omitempty"`   // path into the body: "$.password"; fields that are not there stay so
+	Header string `json:"header,omitempty"` // name; the line is added where there is none
+	Param  string `json:"param,omitempty"`  // name of a query parameter, added where there is none
+	URL    string `json:"url,omitempty"`    // regular expression (RE2) in the target; the first rule that matches ends the search
+
+	// Match, beside Header, is a regular expression: then only what it finds in the value is replaced.
+	Match string `json:"match,omitempty"`
+	// Value is what is set. With JSON and Header ${$.user} stands for another field of the same body, after identities
+	// are remapped; with URL and Match $1 is what the first group found. It stands as it is in a parameter.
+	Value string `json:"value"`
 }
 
 // Phase is a named stretch of the run.

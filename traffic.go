@@ -77,20 +77,22 @@ type Ack struct {
 
 // Fidelity says how truthfully the load was offered.
 type Fidelity struct {
-	Due           int64            `json:"due"`
-	Sent          int64            `json:"sent"`
-	Skipped       map[string]int64 `json:"skipped,omitempty"` // by cause
-	Unsent        int64            `json:"unsent"`
-	Unresolved    int64            `json:"unresolved"`   // requests that needed a live value which never came
-	Retries       int64            `json:"retries"`      // extra requests by habit
-	LatenessP50   Duration         `json:"lateness_p50"` // of sending against the due time
-	LatenessP99   Duration         `json:"lateness_p99"`
-	LatenessMax   Duration         `json:"lateness_max"`
-	LimitedSecond int              `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
-	Seconds       int              `json:"seconds"`
-	Connections   int64            `json:"connections"`       // opened
-	Senders       map[string]int64 `json:"senders,omitempty"` // requests by how they were sent
-	OwnCPU        float64          `json:"own_cpu"`           // cores used by the harness process
+	Due           int64             `json:"due"`
+	Sent          int64             `json:"sent"`
+	Skipped       map[string]int64  `json:"skipped,omitempty"`    // by cause
+	Filtered      map[string]uint64 `json:"filtered,omitempty"`   // exchanges of the tape that a filter left out, by rule: they were never due
+	ShapeOnly     int64             `json:"shape_only,omitempty"` // exchanges of which the tape has no headers and no bodies, being from a log
+	Unsent        int64             `json:"unsent"`
+	Unresolved    int64             `json:"unresolved"`   // requests that needed a live value which never came
+	Retries       int64             `json:"retries"`      // extra requests by habit
+	LatenessP50   Duration          `json:"lateness_p50"` // of sending against the due time
+	LatenessP99   Duration          `json:"lateness_p99"`
+	LatenessMax   Duration          `json:"lateness_max"`
+	LimitedSecond int               `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
+	Seconds       int               `json:"seconds"`
+	Connections   int64             `json:"connections"`       // opened
+	Senders       map[string]int64  `json:"senders,omitempty"` // requests by how they were sent
+	OwnCPU        float64           `json:"own_cpu"`           // cores used by the harness process
 
 	Timings                     // of all requests
 	Spacing   float64           `json:"spacing"`              // Kolmogorov-Smirnov distance of the times between requests, as due and as offered; 0 to 1

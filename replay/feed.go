@@ -38,6 +38,7 @@ type feed struct {
 	stamp  *stamp
 	keys   uint64 // seed of idempotency keys: another one in every run
 	open   func() (Source, error)
+	rules  Rules
 	now    func() time.Duration
 	surges *surges
 	out    func([]*shot)
@@ -48,6 +49,7 @@ type feed struct {
 	base    time.Duration // due time of the tape's zero in this pass
 	lastAt  time.Duration // of the newest exchange
 	count   int           // of exchanges in this pass
+	shapes  int64         // exchanges of all passes of which the tape has the shape only
 	trails  map[string]*trail
 	pending queue[pending]
 	seq     uint64
@@ -167,10 +169,13 @@ func (f *feed) next() (*Exchange, error) {
 		}
 		x, err := f.source.Next()
 		switch {
-		case err == nil && x.At < f.plan.start:
+		case err == nil && (x.At < f.plan.start || f.rules.prepare(x) != ""):
 			continue
 		case err == nil:
 			f.count++
+			if x.ShapeOnly {
+				f.shapes++
+			}
 			f.lastAt = max(f.lastAt, x.At)
 			return x, nil
 		case !errors.Is(err, io.EOF):

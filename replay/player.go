@@ -96,10 +96,13 @@ type address struct{ network, addr string }
 func New(c Config) (*Player, error) {
 	c = c.withDefaults()
 	p := &Player{config: c, routes: newRoutes(c.Flows)}
-	if err := errors.Join(c.validate(), p.resolve()); err != nil {
+	rules, err := NewRules(c.Traffic.Filter, c.Traffic.Rewrite)
+	if err != nil {
+		err = fmt.Errorf("traffic: %w", err)
+	}
+	if err := errors.Join(c.validate(), p.resolve(), err); err != nil {
 		return nil, err
 	}
-	var err error
 	if p.stamp, err = newStamp(c.Run, c.Key, p.base.Host, c.Traffic); err != nil {
 		return nil, err
 	}
@@ -109,7 +112,7 @@ func New(c Config) (*Player, error) {
 	p.makeEngine()
 	p.feed = &feed{
 		plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), c.Phases.Total().Std(), c.Traffic.Loop},
-		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges,
+		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
@@ -195,10 +198,6 @@ func (c Config) validate() error {
 		}
 	}
 	wrong(t.Canary != "" && t.Canary[0] != '/', "traffic canary %q: want a path, and what the answer to it has: '/env staging'", t.Canary)
-	for _, w := range t.Rewrite {
-		wrong((w.JSON == "") == (w.Header == ""), "traffic rewrite of %q: want exactly one of json and header", w.Path)
-		wrong(w.Header != "" && !isToken(w.Header), "traffic rewrite: header %q: no such name", w.Header)
-	}
 	if c.Ack.Flow != "" {
 		_, known := newRoutes(c.Flows).index(c.Ack.Flow)
 		wrong(!known, "ledger flow %q: no such flow", c.Ack.Flow)
@@ -418,6 +417,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
 	f.Senders = p.engine.senders()
 	err := fold.report(f, p.lag.report(f))
+	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
 	f.Problems = p.problems(f, fold.pool)
 	return t, err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,12 +75,13 @@ type editor struct {
 type rewrite struct {
 	route
 	gameday.Rewrite
+	re *regexp.Regexp // of URL or Match
 }
 
 func newEditor(c Config, r routes, host, prefix string) *editor {
 	e := &editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
 	for _, w := range c.Traffic.Rewrite {
-		e.rewrites = append(e.rewrites, rewrite{route{w.Method, w.Path}, w})
+		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
 	e.watched = c.Watch != nil
 	e.binders = newBinders(c.Traffic.Bind)
@@ -257,11 +259,11 @@ var hop = map[string]bool{
 func (e *editor) headers(x *Exchange) map[string]text {
 	var set map[string]text
 	for _, w := range e.rewrites {
-		if w.Header != "" && w.match(x.Method, x.Target) {
+		if w.Header != "" && w.Match == "" && w.match(x.Method, x.Target) {
 			if set == nil {
 				set = make(map[string]text)
 			}
-			set[strings.ToLower(w.Header)] = e.template(w.Value, x, plain)
+			set[strings.ToLower(w.Header)] = template(w.Value, x, plain, e.identity)
 		}
 	}
 	return set
@@ -278,7 +280,7 @@ func (e *editor) edits(x *Exchange, active []*binder) func(path string, code cod
 	return func(path string, code coding) text {
 		for _, w := range slices.Backward(rules) {
 			if w.JSON == path {
-				return e.template(w.Value, x, code)
+				return template(w.Value, x, code, e.identity)
 			}
 		}
 		for _, b := range active {
@@ -295,8 +297,9 @@ func (e *editor) edits(x *Exchange, active []*binder) func(path string, code cod
 	}
 }
 
-// template resolves ${$.path} in the value of a rule. A field that the body does not have is empty.
-func (e *editor) template(value string, x *Exchange, code coding) text {
+// template resolves ${$.path} in the value of a rule. A field that the body does not have is empty; one that names a
+// user is named anew for each copy of a session.
+func template(value string, x *Exchange, code coding, names []string) text {
 	var t text
 	for {
 		before, rest, ok := strings.Cut(value, "${")
@@ -307,7 +310,7 @@ func (e *editor) template(value string, x *Exchange, code coding) text {
 		t = append(t, part{literal, code, before})
 		field, _ := lookJSON(x.Body, path)
 		k := literal
-		if slices.Contains(e.identity, path) {
+		if slices.Contains(names, path) {
 			k = renamed
 		}
 		t = append(t, part{k, code, field})

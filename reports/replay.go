@@ -72,6 +72,16 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 	}
 	b.WriteByte('\n')
 	line(b, "Accounts", fmt.Sprintf("%d due = %d sent + %s skipped + %d unsent; %d unresolved, %d pressed again", f.Due, f.Sent, strings.Join(skipped, ", "), f.Unsent, f.Unresolved, f.Retries))
+	if len(f.Filtered) > 0 {
+		var left []string
+		for _, rule := range sortedNames(f.Filtered) {
+			left = append(left, fmt.Sprintf("%d by %s", f.Filtered[rule], rule))
+		}
+		line(b, "Filtered", strings.Join(left, ", "))
+	}
+	if f.ShapeOnly > 0 {
+		line(b, "Shape only", fmt.Sprintf("%d of the recorded requests are from a log, without headers and bodies", f.ShapeOnly))
+	}
 	line(b, "Sent late", fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d seconds limited by the generator", short(f.LatenessP50), short(f.LatenessP99), short(f.LatenessMax), f.LimitedSecond, f.Seconds))
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
 	for _, p := range slices.Sorted(slices.Values(f.Problems)) {

@@ -166,7 +166,7 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		plan.RetryGap = r.Habit.Gap
 	}
 	for _, w := range r.Rewrite {
-		plan.Rewrite = append(plan.Rewrite, gameday.Rewrite(w))
+		plan.Rewrite = append(plan.Rewrite, gameday.Rewrite{Method: w.Method, Path: w.Path, JSON: w.JSON, Header: w.Header, Value: w.Value})
 	}
 	for _, text := range r.Bind {
 		if b, err := gameday.ParseBind(text); err == nil { // the checks have reported the others

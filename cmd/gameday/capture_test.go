@@ -96,7 +96,7 @@ func (c *capturing) end() string {
 // pages lists the pages on a recording, with their sessions.
 func pages(t *testing.T, path string) (sessions map[string][]string) {
 	t.Helper()
-	in, err := wire.Open(path, wire.Keys{})
+	in, err := wire.Open(path, wire.Keys{}, wire.ReplayOptions{}.Import)
 	require.NoError(t, err)
 	sessions = make(map[string][]string)
 	for {

@@ -18,15 +18,19 @@ import (
 func newReplay(g *global) *cobra.Command {
 	o := wire.ReplayOptions{}
 	var timeout, start, maxLate, retryGap time.Duration
-	var flows, rewrites, binds []string
+	var flows, binds []string
+	var rules wire.Rules
 	var asJSON bool
 	var maxWrong string
 	c := &cobra.Command{
 		Use:   "replay TAPE --to URL",
-		Short: "Play a tape, a .gor file or an access log against a URL",
+		Short: "Play a tape, or what another tool recorded, against a URL",
 		Long: `Play recorded traffic with its own spacing: each request is sent at its due time, however slow the answers are, and
 its latency counts from that moment. Requests of one session keep their order; tokens and ids of live answers take
 the place of the recorded ones.
+
+What is no tape is read as what it is: .gor, HAR, Envoy tap, vegeta targets, access logs. The flags of filters and
+rewriting have the names and the meaning of goreplay's, with or without their http-: see docs/from-goreplay.md.
 
 Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe. A target that looks
 like production, by its name or by a public address, is refused before the first request.
@@ -61,9 +65,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 			if o.Flows, err = parseFlows(flows); err != nil {
 				return err
 			}
-			if o.Traffic.Rewrite, err = parseRewrites(rewrites); err != nil {
-				return err
-			}
+			o.Traffic.Filter, o.Traffic.Rewrite = rules.Filters, rules.Rewrites
 			if o.Traffic.Bind, err = parseBinds(binds); err != nil {
 				return err
 			}
@@ -117,7 +119,6 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.DurationVar(&retryGap, "habit-gap", 2*time.Second, "time between two presses")
 	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
 	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable)")
-	f.StringArrayVar(&rewrites, "rewrite", nil, "set a field anew: 'POST /login $.password=pw-${$.user}' or 'header:X-Channel=web' (repeatable)")
 	f.StringArrayVar(&binds, "bind", nil, "a value of answers that later requests of the session need: 'POST /orders $.order_id -> /orders/{}' (repeatable)")
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
 	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")
@@ -128,6 +129,8 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.StringArrayVar(&o.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
 	f.StringArrayVar(&o.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
 	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
+	addRuleFlags(f, &rules)
+	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
 	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
@@ -193,28 +196,4 @@ func parseBinds(texts []string) ([]gameday.Bind, error) {
 		binds = append(binds, b)
 	}
 	return binds, nil
-}
-
-// parseRewrites reads "[METHOD /path ]$.json=value" and "[METHOD /path ]header:Name=value".
-func parseRewrites(texts []string) ([]gameday.Rewrite, error) {
-	var rewrites []gameday.Rewrite
-	for _, text := range texts {
-		field, value, ok := strings.Cut(text, "=")
-		parts := strings.Fields(field)
-		if !ok || len(parts) != 1 && len(parts) != 3 {
-			return nil, fmt.Errorf("--rewrite %q: want '[METHOD /path ]$.field=value' or '[METHOD /path ]header:Name=value'", text)
-		}
-		r := gameday.Rewrite{Value: value}
-		if len(parts) == 3 {
-			r.Method, r.Path = parts[0], parts[1]
-		}
-		where := parts[len(parts)-1]
-		if header, ok := strings.CutPrefix(where, "header:"); ok {
-			r.Header = header
-		} else {
-			r.JSON = where
-		}
-		rewrites = append(rewrites, r)
-	}
-	return rewrites, nil
 }

@@ -7,13 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gameday-dev/gameday/internal/wire"
-	"github.com/gameday-dev/gameday/replay/redact"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 func newTape(g *global) *cobra.Command {
-	c := &cobra.Command{Use: "tape", Short: "Look at recordings, import and export them"}
-	c.AddCommand(newTapeInfo(g), newTapeImport(g), newTapeExport(g), newTapeRepair(g),
+	c := &cobra.Command{Use: "tape", Short: "Look at recordings, change and convert them"}
+	c.AddCommand(newTapeInfo(g), newTapeConvert(g), newTapeRepair(g),
 		newTapeCat(g), newTapeCut(g), newTapeMerge(g), newTapeFilter(g), newTapeScan(g))
 	return c
 }
@@ -44,51 +43,6 @@ func newTapeInfo(g *global) *cobra.Command {
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "read every byte instead of the index alone")
 	addIdentities(c, &keys)
-	return c
-}
-
-func newTapeImport(g *global) *cobra.Command {
-	var out string
-	var rules redact.Rules
-	c := &cobra.Command{
-		Use:   "import FILE --out TAPE",
-		Short: "Turn a .gor file or an access log (plain or .gz) into a tape",
-		Example: `  gameday tape import requests.gor.gz --out requests.gdtape
-  gameday tape import access.log --out access.gdtape`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			told := 0
-			counts, err := wire.Import(args[0], out, "gameday "+version(), rules, func(err error) {
-				if told++; told <= problemsShown { // the counts tell of the others
-					fmt.Fprintln(g.stderr, "left out:", err)
-				}
-			})
-			printCounts(g, counts)
-			return failed(err)
-		},
-	}
-	c.Flags().StringVar(&out, "out", "", "tape to write; it must not exist yet")
-	c.Flags().StringSliceVar(&rules.Headers, "redact-header", nil, "one more header to redact")
-	c.Flags().StringSliceVar(&rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact")
-	_ = c.MarkFlagRequired("out")
-	return c
-}
-
-func newTapeExport(g *global) *cobra.Command {
-	var out string
-	c := &cobra.Command{
-		Use:     "export TAPE --out FILE.gor",
-		Short:   "Write a tape as a .gor file, which GoReplay plays",
-		Example: `  gameday tape export shop.gdtape --out shop.gor`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			n, err := wire.Export(args[0], out)
-			fmt.Fprintf(g.stdout, "%d exchanges written\n", n)
-			return failed(err)
-		},
-	}
-	c.Flags().StringVar(&out, "out", "", "file to write; it must not exist yet")
-	_ = c.MarkFlagRequired("out")
 	return c
 }
 

@@ -89,7 +89,7 @@ func (w work) gor(path, host string) (err error) {
 			return err
 		}
 	}
-	return out.Flush()
+	return out.Close()
 }
 
 // targets writes the schedule's requests as vegeta's JSON targets; the times are vegeta's own.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -170,77 +169,4 @@ func (o CaptureOptions) obeyFile(tap *capture.Tap) {
 		return
 	}
 	tap.Stop(lostKillFile) // also when it cannot be told: rather too little than too much
-}
-
-// Import turns a .gor file or an access log into a tape, redacting on the way. Records that cannot be used are
-// passed to problem and counted.
-func Import(from, to, tool string, rules redact.Rules, problem func(error)) (replay.Counts, error) {
-	redactor, err := newRedactor(rules, "")
-	if err != nil {
-		return replay.Counts{}, err
-	}
-	source, err := capture.Open(from, capture.ImportOptions{Problem: problem, Client: func(address, agent string) string {
-		return redactor.Pseudonym(address + " " + agent)
-	}})
-	if err != nil {
-		return replay.Counts{}, err
-	}
-	defer source.Close() //nolint:errcheck // it was only read
-	first, err := source.Next()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return source.Counts(), err
-	}
-	w, createErr := tape.Create(to, tape.Meta{Created: time.Now(), Start: startOf(source), Source: from, Tool: tool, Redaction: redactor.Policy()}, tape.Options{})
-	if createErr != nil {
-		return replay.Counts{}, createErr
-	}
-	for x := first; err == nil; x, err = source.Next() {
-		redactor.Exchange(x)
-		if err := w.Record(x); err != nil {
-			return source.Counts(), errors.Join(err, w.Close())
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	counts := source.Counts()
-	if err = errors.Join(err, w.Account(from, counts), w.Close()); err == nil && counts.Captured == 0 {
-		err = errors.Join(fmt.Errorf("import %s: none of its %d records can be used: is it a .gor file or an access log?", from, counts.Arrived()), os.Remove(to))
-	}
-	return counts, err
-}
-
-// startOf returns the wall time of a source's offset zero, where it knows it.
-func startOf(s replay.Source) time.Time {
-	if t, ok := s.(interface{ Start() time.Time }); ok {
-		return t.Start()
-	}
-	return time.Time{}
-}
-
-// Export writes a tape as a .gor file and returns how many exchanges it wrote.
-func Export(from, to string) (n int, err error) {
-	source, err := tape.Open(from, tape.ReadOptions{})
-	if err != nil {
-		return 0, err
-	}
-	defer source.Close() //nolint:errcheck // it was only read
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return 0, fmt.Errorf("export tape: %w", err)
-	}
-	w := capture.NewGorWriter(f, source.Meta().Start)
-	for {
-		x, err := source.Next()
-		if errors.Is(err, io.EOF) {
-			return n, errors.Join(w.Flush(), f.Close())
-		}
-		if err == nil {
-			err = w.Record(x)
-		}
-		if err != nil {
-			return n, errors.Join(err, w.Flush(), f.Close())
-		}
-		n++
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
 )
 
 // ReplayOptions say what is played, and to whom.
@@ -17,8 +18,9 @@ type ReplayOptions struct {
 	Flows   []gameday.Flow
 	For     time.Duration // length; to the end of the tape when 0 and the tape is not looped
 	Seed    uint64
-	Results string // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
-	MarkKey string // path of the key that signs marks; see markKey
+	Import  capture.ImportOptions // how the recording is read, when it is no tape
+	Results string                // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
+	MarkKey string                // path of the key that signs marks; see markKey
 	TLS     TLSFiles
 	HTTP2   bool // everything over HTTP/2
 	Shards  int  // threads that send; 1 when 0
@@ -57,7 +59,7 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	}
 	c, err := newCast(ctx, plan, replay.Config{
 		Run: "replay", Key: key, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
-		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys) },
+		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}, o.Diff)
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())

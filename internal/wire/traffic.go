@@ -18,9 +18,9 @@ import (
 // TapeSuffix ends the names of tapes; what does not end so is imported.
 const TapeSuffix = ".gdtape"
 
-// Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a directory of tapes, a
-// .gor file (plain or .gz), or an access log. Encrypted tapes need a key. The caller closes it.
-func Open(path string, k Keys) (replay.Source, error) {
+// Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a directory of tapes, or
+// what package capture imports. Encrypted tapes need a key. The caller closes it.
+func Open(path string, k Keys, o capture.ImportOptions) (replay.Source, error) {
 	if isReel(path) {
 		read, err := k.Read()
 		if err != nil {
@@ -35,13 +35,13 @@ func Open(path string, k Keys) (replay.Source, error) {
 		}
 		return tape.Open(path, read)
 	}
-	return capture.Open(path, capture.ImportOptions{})
+	return capture.Open(path, o)
 }
 
-// newPlayer prepares the load of a plan; c holds what a plan does not say.
+// newPlayer prepares the load of a plan; c holds what a plan does not say, and may say how its tape is opened.
 func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
 	if c.Open == nil {
-		c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape, Keys{}) }
+		c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape, Keys{}, capture.ImportOptions{}) }
 	}
 	first, err := c.Open()
 	if err != nil {

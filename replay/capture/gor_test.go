@@ -267,7 +267,7 @@ func TestGorRoundTrip(t *testing.T) {
 	for _, x := range want {
 		require.NoError(t, w.Record(x))
 	}
-	require.NoError(t, w.Flush())
+	require.NoError(t, w.Close())
 	got, problems, g, err := importGor(t, b.String())
 	require.NoError(t, err)
 	require.Empty(t, problems)

@@ -22,9 +22,9 @@ type GorWriter struct {
 	start time.Time
 }
 
-var _ replay.Recorder = (*GorWriter)(nil)
+var _ Exporter = (*GorWriter)(nil)
 
-// NewGorWriter writes to w; start is the wall time of offset zero. The caller flushes.
+// NewGorWriter writes to w; start is the wall time of offset zero.
 func NewGorWriter(w io.Writer, start time.Time) *GorWriter {
 	return &GorWriter{w: bufio.NewWriterSize(w, 64<<10), start: start}
 }
@@ -51,8 +51,8 @@ func (g *GorWriter) Record(x *replay.Exchange) error {
 	return nil
 }
 
-// Flush writes what is buffered.
-func (g *GorWriter) Flush() error { return g.w.Flush() }
+// Close writes what is buffered.
+func (g *GorWriter) Close() error { return g.w.Flush() }
 
 func (g *GorWriter) record(kind byte, id string, at time.Time, latency time.Duration, payload []byte) error {
 	if _, err := fmt.Fprintf(g.w, "%c %s %d %d\n", kind, id, at.UnixNano(), max(0, latency)); err != nil {

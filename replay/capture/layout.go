@@ -79,10 +79,8 @@ func isVariable(r rune) bool {
 
 func (l layout) has(names ...string) bool {
 	for _, f := range l.fields {
-		for _, n := range names {
-			if f.name == n {
-				return true
-			}
+		if slices.Contains(names, f.name) {
+			return true
 		}
 	}
 	return false

@@ -49,8 +49,10 @@ func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc3
 // Meta says where a tape comes from.
 type Meta struct {
 	Created   time.Time `json:"created"`
-	Start     time.Time `json:"start"`               // wall time of offset zero
-	Source    string    `json:"source,omitempty"`    // "proxy 127.0.0.1:8000 -> 127.0.0.1:8080", a file name
-	Tool      string    `json:"tool,omitempty"`      // what wrote it, with version
-	Redaction string    `json:"redaction,omitempty"` // id of the redaction policy; empty means nothing was redacted
+	Start     time.Time `json:"start"`                // wall time of offset zero
+	Source    string    `json:"source,omitempty"`     // "proxy 127.0.0.1:8000 -> 127.0.0.1:8080", a file name
+	Tool      string    `json:"tool,omitempty"`       // what wrote it, with version
+	Redaction string    `json:"redaction,omitempty"`  // id of the redaction policy; empty means nothing was redacted
+	ShapeOnly bool      `json:"shape_only,omitempty"` // made of a log: no headers, no bodies
+	Timeless  bool      `json:"timeless,omitempty"`   // the source held no times: they are made up
 }

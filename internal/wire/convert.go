@@ -1,0 +1,265 @@
+package wire
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/redact"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// FormatTape is the tape among the formats of recordings.
+const FormatTape capture.Format = "tape"
+
+// ConvertOptions say what becomes of a recording.
+type ConvertOptions struct {
+	From, To string                // paths; To must not exist yet
+	Import   capture.ImportOptions // how From is read, when it is no tape
+	Format   capture.Format        // of To; empty lets the ending of its name decide
+	Base     string                // of URLs in what is written; empty means the recorded hosts
+	Rules    Rules
+	Prettify bool         // take content codings off
+	Redact   redact.Rules // for what is no tape: a tape was redacted when it was written
+	Keys     Keys         // of tapes
+	Tool     string
+	Problem  func(error) // told of each record that is left out
+}
+
+// Converted is what became of a recording.
+type Converted struct {
+	From    capture.Format
+	Counts  replay.Counts // of what was read; what is written is Captured
+	Written uint64
+}
+
+// Formats lists what Convert writes.
+func Formats() []capture.Format { return append([]capture.Format{FormatTape}, capture.Exports()...) }
+
+// Convert writes a recording in another format. What cannot be read or written, and what filters leave out, is counted.
+// What is no tape yet is redacted on the way.
+func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) {
+	rules, err := replay.NewRules(o.Rules.Filters, o.Rules.Rewrites)
+	if err != nil {
+		return done, err
+	}
+	if o.Format, err = outputFormat(o.To, o.Format); err != nil {
+		return done, err
+	}
+	c := &conversion{o: o, rules: rules}
+	if err := c.open(); err != nil {
+		return done, err
+	}
+	defer c.source.Close() //nolint:errcheck // it was only read
+	first, err := c.next()
+	done.From = c.from
+	if err != nil && !errors.Is(err, io.EOF) {
+		done.Counts = c.counts()
+		return done, err
+	}
+	if err := c.create(); err != nil {
+		return done, err
+	}
+	err = c.copy(ctx, first)
+	done.Counts, done.Written = c.counts(), c.written
+	if err = errors.Join(err, c.finish(done.Counts)); err == nil && c.written == 0 {
+		err = fmt.Errorf("convert %s: none of its %d records can be used; as %s nothing is in it that may be written: choose its format with --format", o.From, done.Counts.Arrived(), c.from)
+	}
+	if err != nil && c.created && c.written == 0 {
+		err = errors.Join(err, os.Remove(o.To))
+	}
+	return done, err
+}
+
+// closingSource is a source that has to be closed.
+type closingSource interface {
+	replay.Source
+	io.Closer
+}
+
+// conversion is a Convert under way.
+type conversion struct {
+	o        ConvertOptions
+	rules    *replay.Rules
+	redactor *redact.Redactor // nil for what was redacted already
+	from     capture.Format
+	source   closingSource
+	in       capture.Importer // the source, when it is no tape
+	meta     tape.Meta        // of a tape that holds it
+	unfit    replay.Tally
+
+	out     replay.Recorder
+	end     []func() error // closes what is written, in this order
+	tape    *tape.Writer   // out, when it is a tape
+	created bool
+	written uint64
+}
+
+func (c *conversion) open() (err error) {
+	if c.o.Import.Format == "" && (isReel(c.o.From) || strings.HasSuffix(c.o.From, TapeSuffix)) {
+		source, err := Open(c.o.From, c.o.Keys, capture.ImportOptions{})
+		if err != nil {
+			return err
+		}
+		c.from, c.source = FormatTape, source.(closingSource)
+		c.meta = source.(interface{ Meta() tape.Meta }).Meta()
+		return nil
+	}
+	if c.redactor, err = newRedactor(c.o.Redact, ""); err != nil {
+		return err
+	}
+	c.o.Import.Problem = c.o.Problem
+	c.o.Import.Client = func(address, agent string) string { return c.redactor.Pseudonym(address + " " + agent) }
+	in, err := capture.Open(c.o.From, c.o.Import)
+	if err != nil {
+		return err
+	}
+	c.from, c.source, c.in = in.Format(), in, in
+	c.meta = tape.Meta{Redaction: c.redactor.Policy(), ShapeOnly: c.from.ShapeOnly(), Timeless: c.from.Timeless()}
+	return nil
+}
+
+// next returns the next exchange that the rules keep, changed and redacted.
+func (c *conversion) next() (*replay.Exchange, error) {
+	for {
+		x, err := c.source.Next()
+		if err != nil {
+			return nil, err
+		}
+		if c.rules.Apply(x) != "" { // filters may look at credentials
+			continue
+		}
+		if c.o.Prettify {
+			x.Prettify()
+		}
+		if c.redactor != nil {
+			c.redactor.Exchange(x)
+		}
+		return x, nil
+	}
+}
+
+func (c *conversion) create() error {
+	if c.in != nil {
+		c.meta.Start = c.in.Start() // it is known since the first exchange
+	}
+	if c.o.Format == FormatTape {
+		meta := c.meta
+		meta.Created, meta.Source, meta.Tool = time.Now(), c.o.From, c.o.Tool
+		write, err := c.o.Keys.Write()
+		if err != nil {
+			return err
+		}
+		w, err := tape.Create(c.o.To, meta, write)
+		if err != nil {
+			return err
+		}
+		c.out, c.tape, c.end, c.created = w, w, []func() error{w.Close}, true
+		return nil
+	}
+	f, err := os.OpenFile(c.o.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("convert %s: %w", c.o.From, err)
+	}
+	c.created = true
+	buffer := bufio.NewWriterSize(f, 256<<10)
+	c.end = []func() error{buffer.Flush, f.Close}
+	var w io.Writer = buffer
+	if strings.HasSuffix(c.o.To, ".gz") {
+		z := gzip.NewWriter(buffer)
+		w, c.end = z, append([]func() error{z.Close}, c.end...)
+	}
+	out, err := capture.NewExporter(w, c.o.Format, capture.ExportOptions{Start: c.meta.Start, Base: c.o.Base, Tool: c.o.Tool})
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(c.o.To))
+	}
+	c.out, c.end = out, append([]func() error{out.Close}, c.end...)
+	return nil
+}
+
+// copy writes x, which is nil for an empty source, and everything behind it.
+func (c *conversion) copy(ctx context.Context, x *replay.Exchange) (err error) {
+	for x != nil {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("convert %s: stopped after %d exchanges: %w", c.o.From, c.written, context.Cause(ctx))
+		}
+		switch err := c.out.Record(x); {
+		case err == nil:
+			c.written++
+		case errors.Is(err, capture.ErrUnfit):
+			c.unfit.Count(err.Error(), 1)
+		default:
+			return err
+		}
+		if x, err = c.next(); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish ends what was written, with its accounts.
+func (c *conversion) finish(counts replay.Counts) error {
+	var errs []error
+	if c.tape != nil {
+		errs = append(errs, c.tape.Account(c.o.From, counts))
+	}
+	for _, end := range c.end {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// counts is the ledger of what was read, with what was left out since.
+func (c *conversion) counts() replay.Counts {
+	var sum replay.Counts
+	if a, ok := c.source.(replay.Audited); ok {
+		sum = a.Ledger().Total()
+	}
+	left := c.rules.Filtered()
+	sum.Captured -= min(sum.Captured, left.Total()+c.unfit.Total())
+	for rule, n := range left {
+		sum.Filtered.Count(rule, n)
+	}
+	for cause, n := range c.unfit {
+		sum.Lost.Count(cause, n)
+	}
+	if c.source != nil && c.from == FormatTape && sum.Captured < c.written { // a tape without a ledger
+		sum.Captured = c.written
+	}
+	sum.Shape = min(sum.Shape, sum.Captured)
+	return sum
+}
+
+// outputFormat tells the format by the ending of a name.
+func outputFormat(name string, f capture.Format) (capture.Format, error) {
+	if f != "" {
+		if !slices.Contains(Formats(), f) {
+			return "", fmt.Errorf("write %s: format %q: unknown; one of %v", name, f, Formats())
+		}
+		return f, nil
+	}
+	switch ext := filepath.Ext(strings.TrimSuffix(name, ".gz")); ext {
+	case TapeSuffix:
+		return FormatTape, nil
+	case ".gor":
+		return capture.FormatGor, nil
+	case ".har":
+		return capture.FormatHAR, nil
+	case ".json", ".jsonl":
+		return capture.FormatVegeta, nil
+	case ".js":
+		return capture.FormatK6, nil
+	}
+	return "", fmt.Errorf("write %s: its ending tells no format: choose one of %v with --to", name, Formats())
+}
