@@ -27,8 +27,9 @@ race: build ## run the tests of both modules under the race detector
 fuzz: ## fuzz every parser for FUZZ (10s) each
 	sh internal/tools/fuzz.sh $(FUZZ)
 
-bench: ## run the benchmarks of the hot paths
+bench: build ## run the benchmarks of the hot paths, and start 60 instances
 	go test -run '^$$' -bench . -benchmem ./...
+	sh internal/tools/start.sh
 
 bench-peers: build ## measure gameday beside its peers, as root; writes docs/performance.md
 	sh internal/tools/peers/install.sh bin/peers
