@@ -119,6 +119,12 @@ type Prober interface {
 	Probe(ctx context.Context, from, to Endpoint) (Duration, error)
 }
 
+// EndProber makes a round trip as a Prober does, lets the callee close the connection, and returns how long it took
+// until the orderly end of that connection came, with the same errors.
+type EndProber interface {
+	ProbeEnd(ctx context.Context, from, to Endpoint) (Duration, error)
+}
+
 // ProbeError is a round trip that did not come back: evidence, not a failure of the prober.
 type ProbeError struct {
 	Link string // "order->promotion"

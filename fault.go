@@ -25,6 +25,12 @@ type Monkey interface {
 	Heal(ctx context.Context, p Platform, f Fault) error
 }
 
+// Unmeasured is a monkey whose Verify never knows. A fault of it needs a proof on metrics, without which nothing would
+// show that it took effect.
+type Unmeasured interface {
+	Unmeasured() string // why, for people
+}
+
 // Fault is one monkey on one target: data, not a closure, so that any process can end it from the
 // journal alone.
 type Fault struct {

@@ -220,6 +220,9 @@ func TestACaseThatCannotBeRunSaysEverythingThatIsWrong(t *testing.T) {
 			Flows:  []gamedaytest.Flow{good},
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Kill{}, Select: gameday.Selector{Kind: gameday.KindInstance}}},
 		}, []string{"among the targets of Case.Platform"}},
+		{"with a fault that nothing can show", gamedaytest.Case{
+			Flows: []gamedaytest.Flow{good}, Faults: []gamedaytest.Fault{{Monkey: &monkeys.Bandwidth{BytesPerSecond: 4096}, On: stock}},
+		}, []string{"it cannot be measured", "give it a Proof"}},
 		{"with a link and a platform", gamedaytest.Case{
 			Flows: []gamedaytest.Flow{good}, Platform: stuck(),
 			Faults: []gamedaytest.Fault{{Monkey: &monkeys.Latency{Delay: ms(1)}, On: stock}},

@@ -77,6 +77,9 @@ func (f Fault) check(platform bool) error {
 	case selects && !platform:
 		return errors.New("its Select chooses among the targets of Case.Platform, and there is none")
 	}
+	if blind, ok := f.Monkey.(gameday.Unmeasured); ok && f.Proof == "" {
+		return fmt.Errorf("it cannot be measured (%s): give it a Proof", blind.Unmeasured())
+	}
 	return nil
 }
 

@@ -128,9 +128,9 @@ func (l *Link) target() gameday.Target {
 	return gameday.Target{Kind: gameday.KindLink, Name: l.name, To: gameday.Endpoint{Service: l.name}, Healthy: true}
 }
 
-// trip makes one round trip over the link.
-func (l *Link) trip(ctx context.Context) (gameday.Duration, error) {
-	took, err := linkproxy.Probe(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), l.probe)
+// trip makes one round trip over the link, by linkproxy.Probe or linkproxy.ProbeEnd.
+func (l *Link) trip(ctx context.Context, probe func(context.Context, netip.Addr, netip.AddrPort) (time.Duration, error)) (gameday.Duration, error) {
+	took, err := probe(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), l.probe)
 	if err != nil {
 		return 0, &gameday.ProbeError{Link: l.name, Err: err}
 	}

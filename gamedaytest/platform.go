@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/linkproxy"
 )
 
 // links are the links of a case, as the platform that monkeys act on.
@@ -18,6 +19,8 @@ var (
 	_ gameday.Holder   = links{}
 	_ gameday.Shaper   = links{}
 	_ gameday.Prober   = links{}
+
+	_ gameday.EndProber = links{}
 )
 
 // Name is "in-process".
@@ -75,7 +78,16 @@ func (all links) Probe(ctx context.Context, from, to gameday.Endpoint) (gameday.
 	if len(on) == 0 {
 		return 0, fmt.Errorf("probe %s->%s: there is no such link", from, to)
 	}
-	return on[0].trip(ctx)
+	return on[0].trip(ctx, linkproxy.Probe)
+}
+
+// ProbeEnd is Probe until the end of the connection.
+func (all links) ProbeEnd(ctx context.Context, from, to gameday.Endpoint) (gameday.Duration, error) {
+	on := all.between(from, to)
+	if len(on) == 0 {
+		return 0, fmt.Errorf("probe %s->%s: there is no such link", from, to)
+	}
+	return on[0].trip(ctx, linkproxy.ProbeEnd)
 }
 
 // Held lists what all links hold, one entry for each fault.

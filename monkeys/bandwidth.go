@@ -15,7 +15,10 @@ type Bandwidth struct {
 	Direction      gameday.Direction `json:"direction,omitempty"` // request, response or both (the default)
 }
 
-var _ gameday.Monkey = (*Bandwidth)(nil)
+var (
+	_ gameday.Monkey     = (*Bandwidth)(nil)
+	_ gameday.Unmeasured = (*Bandwidth)(nil)
+)
 
 // Prepare looks at the link.
 func (m *Bandwidth) Prepare(ctx context.Context, p gameday.Platform, t gameday.Target) (gameday.Fault, error) {
@@ -25,7 +28,7 @@ func (m *Bandwidth) Prepare(ctx context.Context, p gameday.Platform, t gameday.T
 	if err := checkDirection(m.Direction); err != nil {
 		return gameday.Fault{}, fmt.Errorf("bandwidth: %w", err)
 	}
-	return prepareLink(ctx, p, t, m, "bandwidth", fmt.Sprintf("at most %d bytes per second", m.BytesPerSecond))
+	return prepareLink(ctx, p, t, travel, m, "bandwidth", fmt.Sprintf("at most %d bytes per second", m.BytesPerSecond))
 }
 
 // Inject puts the rule on the link.
@@ -33,9 +36,12 @@ func (m *Bandwidth) Inject(ctx context.Context, p gameday.Platform, f gameday.Fa
 	return shape(ctx, p, f, gameday.LinkRule{Direction: m.Direction, Bandwidth: m.BytesPerSecond})
 }
 
+// Unmeasured says why Verify does not know: what the callee answers is not in the hands of who asks.
+func (*Bandwidth) Unmeasured() string { return "small round trips do not feel a narrow link" }
+
 // Verify does not know.
 func (m *Bandwidth) Verify(context.Context, gameday.Platform, gameday.Fault) (gameday.Evidence, error) {
-	return unknown("small round trips do not feel a narrow link"), nil
+	return unknown("%s", m.Unmeasured()), nil
 }
 
 // Heal takes the rule off.

@@ -32,7 +32,7 @@ func (m *Latency) Prepare(ctx context.Context, p gameday.Platform, t gameday.Tar
 	if err := m.check(); err != nil {
 		return gameday.Fault{}, err
 	}
-	return prepareLink(ctx, p, t, m, "latency", fmt.Sprintf("add %s ±%s (%s)", m.Delay, m.Jitter, m.direction()))
+	return prepareLink(ctx, p, t, travel, m, "latency", fmt.Sprintf("add %s ±%s (%s)", m.Delay, m.Jitter, m.direction()))
 }
 
 // Inject adds the delay.
@@ -54,24 +54,7 @@ func (m *Latency) Verify(ctx context.Context, p gameday.Platform, f gameday.Faul
 	if err != nil {
 		return gameday.Evidence{}, err
 	}
-	if now.NoEnd {
-		return gameday.Evidence{Effect: gameday.Gone, What: now.String()}, nil
-	}
-	if now.Back <= now.Lost {
-		return unknown("%s", now), nil
-	}
-	more := now.Median.Std() - before.Median.Std()
-	evidence := gameday.Evidence{
-		What:     fmt.Sprintf("%+.1fms against before: %s", float64(more)/float64(time.Millisecond), now),
-		Measured: map[string]float64{"added_seconds": more.Seconds(), "before_seconds": before.Median.Seconds(), "now_seconds": now.Median.Seconds()},
-	}
-	switch {
-	case more >= added/2:
-		evidence.Effect = gameday.InEffect
-	case more <= max(added/4, min(latencyBand, added/2-1)):
-		evidence.Effect = gameday.Gone
-	}
-	return evidence, nil
+	return slower(before, now, added), nil
 }
 
 // Heal takes the delay off.

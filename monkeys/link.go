@@ -4,20 +4,24 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gameday-dev/gameday"
 )
 
+// measurement is travel, or another way to measure a link.
+type measurement func(ctx context.Context, p gameday.Platform, t gameday.Target, patience time.Duration) (trips, error)
+
 // prepareLink measures a link as it is, and makes the fault that puts a rule on it. Property names what the
 // rule takes hold of, so that two faults on one property of one link exclude each other.
-func prepareLink(ctx context.Context, p gameday.Platform, t gameday.Target, monkey gameday.Monkey, property, summary string) (gameday.Fault, error) {
+func prepareLink(ctx context.Context, p gameday.Platform, t gameday.Target, measure measurement, monkey gameday.Monkey, property, summary string) (gameday.Fault, error) {
 	if err := wants(gameday.KindLink, t); err != nil {
 		return gameday.Fault{}, err
 	}
 	if _, err := able[gameday.Shaper](p, "shape "+t.Name); err != nil {
 		return gameday.Fault{}, err
 	}
-	before, err := travel(ctx, p, t, tripPatience)
+	before, err := measure(ctx, p, t, tripPatience)
 	if err != nil {
 		return gameday.Fault{}, err
 	}

@@ -49,6 +49,7 @@ func TestMeasurableFaultsAreMeasured(t *testing.T) {
 		{"a killed process is seen to be away", &monkeys.Kill{}, gameday.Selector{Kind: gameday.KindInstance}},
 		{"a stopped process is seen to be stopped", &monkeys.Pause{}, gameday.Selector{Kind: gameday.KindInstance}},
 		{"a delay of 8ms is seen in round trips", &monkeys.Latency{Delay: seconds(0.008)}, link},
+		{"the end of a connection is seen to come late", &monkeys.SlowClose{Delay: seconds(0.5)}, link},
 		{"a cut link loses round trips", &monkeys.Partition{}, link},
 		{"a resetting link loses round trips", &monkeys.Reset{}, link},
 		{"a dead zone is dark from inside and outside", &monkeys.Zone{}, gameday.Selector{Kind: gameday.KindZone}},

@@ -29,7 +29,7 @@ func (m *Partition) Prepare(ctx context.Context, p gameday.Platform, t gameday.T
 	if rule.BlackHole {
 		summary = fmt.Sprintf("swallow everything (%s)", rule.Direction)
 	}
-	return prepareLink(ctx, p, t, m, "cut", summary)
+	return prepareLink(ctx, p, t, travel, m, "cut", summary)
 }
 
 // Inject cuts the link.

@@ -16,7 +16,7 @@ var _ gameday.Monkey = (*Reset)(nil)
 
 // Prepare measures the link as it is.
 func (m *Reset) Prepare(ctx context.Context, p gameday.Platform, t gameday.Target) (gameday.Fault, error) {
-	return prepareLink(ctx, p, t, m, "cut", "reset connections after the first bytes")
+	return prepareLink(ctx, p, t, travel, m, "cut", "reset connections after the first bytes")
 }
 
 // Inject puts the rule on the link.

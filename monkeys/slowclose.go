@@ -8,20 +8,22 @@ import (
 	"github.com/gameday-dev/gameday"
 )
 
-// SlowClose holds the end of each connection back by Delay, so that callers keep connections that are over. A
-// round trip ends before that, so nothing here measures it: give the step a proof on metrics.
+// SlowClose holds the end of each connection back by Delay, so that callers keep connections that are over.
+//
+// In effect: the median of five round trips, each up to the end of its connection, is up by at least half of Delay.
+// Gone: it is back within a quarter of that, or 5ms, of what it was before.
 type SlowClose struct {
 	Delay gameday.Duration `json:"delay"` // more than 0
 }
 
 var _ gameday.Monkey = (*SlowClose)(nil)
 
-// Prepare looks at the link.
+// Prepare measures how connections end without it.
 func (m *SlowClose) Prepare(ctx context.Context, p gameday.Platform, t gameday.Target) (gameday.Fault, error) {
 	if m.Delay <= 0 {
 		return gameday.Fault{}, errors.New("slow_close: delay must be more than 0, such as 2s")
 	}
-	return prepareLink(ctx, p, t, m, "slow_close", fmt.Sprintf("hold the end of connections back by %s", m.Delay))
+	return prepareLink(ctx, p, t, travelToEnd, m, "slow_close", fmt.Sprintf("hold the end of connections back by %s", m.Delay))
 }
 
 // Inject puts the rule on the link.
@@ -29,9 +31,20 @@ func (m *SlowClose) Inject(ctx context.Context, p gameday.Platform, f gameday.Fa
 	return shape(ctx, p, f, gameday.LinkRule{Direction: gameday.Both, SlowClose: m.Delay})
 }
 
-// Verify does not know.
-func (m *SlowClose) Verify(context.Context, gameday.Platform, gameday.Fault) (gameday.Evidence, error) {
-	return unknown("round trips are over before the end of their connection is held back"), nil
+// Verify compares the ends of connections with those before.
+func (m *SlowClose) Verify(ctx context.Context, p gameday.Platform, f gameday.Fault) (gameday.Evidence, error) {
+	before, err := readBefore[trips](f)
+	if err != nil {
+		return gameday.Evidence{}, err
+	}
+	if !before.usable() {
+		return unknown("the end of connections could not be measured before the fault (%s)", before), nil
+	}
+	now, err := travelToEnd(ctx, p, f.Target, before.Median.Std()+2*m.Delay.Std()+tripPatience)
+	if err != nil {
+		return gameday.Evidence{}, err
+	}
+	return slower(before, now, m.Delay.Std()), nil
 }
 
 // Heal takes the rule off.

@@ -27,13 +27,27 @@ type trips struct {
 	Lost   int              `json:"lost"`
 }
 
-// travel makes tripCount round trips over the link at the same time, each given patience, and waits for all.
-// A trip that is refused, reset or late is evidence; an error of the prober itself is an error.
+// travel measures round trips.
 func travel(ctx context.Context, p gameday.Platform, t gameday.Target, patience time.Duration) (trips, error) {
 	prober, ok := gameday.Able[gameday.Prober](p)
 	if !ok {
 		return trips{}, nil
 	}
+	return travelBy(ctx, prober.Probe, p, t, patience)
+}
+
+// travelToEnd measures round trips up to the end of their connections.
+func travelToEnd(ctx context.Context, p gameday.Platform, t gameday.Target, patience time.Duration) (trips, error) {
+	prober, ok := gameday.Able[gameday.EndProber](p)
+	if !ok {
+		return trips{}, nil
+	}
+	return travelBy(ctx, prober.ProbeEnd, p, t, patience)
+}
+
+// travelBy makes tripCount round trips over the link at the same time, each given patience, and waits for all.
+// A trip that is refused, reset or late is evidence; an error of the prober itself is an error.
+func travelBy(ctx context.Context, probe func(ctx context.Context, from, to gameday.Endpoint) (gameday.Duration, error), p gameday.Platform, t gameday.Target, patience time.Duration) (trips, error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var (
@@ -42,7 +56,7 @@ func travel(ctx context.Context, p gameday.Platform, t gameday.Target, patience 
 		wg   sync.WaitGroup
 	)
 	for i := range tripCount {
-		wg.Go(func() { took[i], errs[i] = prober.Probe(limited, t.From, t.To) })
+		wg.Go(func() { took[i], errs[i] = probe(limited, t.From, t.To) })
 	}
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
@@ -113,4 +127,27 @@ func unreachable(before, now trips) gameday.Evidence {
 		return gameday.Evidence{Effect: gameday.Gone, What: now.String(), Measured: measured}
 	}
 	return gameday.Evidence{What: now.String(), Measured: measured}
+}
+
+// slower judges a link whose trips should take longer by added: in effect when the median is up by at least half of
+// that, gone when it is back within a quarter of it, or latencyBand.
+func slower(before, now trips, added time.Duration) gameday.Evidence {
+	switch {
+	case now.NoEnd:
+		return gameday.Evidence{Effect: gameday.Gone, What: now.String()}
+	case now.Back <= now.Lost:
+		return unknown("%s", now)
+	}
+	more := now.Median.Std() - before.Median.Std()
+	evidence := gameday.Evidence{
+		What:     fmt.Sprintf("%+.1fms against before: %s", float64(more)/float64(time.Millisecond), now),
+		Measured: map[string]float64{"added_seconds": more.Seconds(), "before_seconds": before.Median.Seconds(), "now_seconds": now.Median.Seconds()},
+	}
+	switch {
+	case more >= added/2:
+		evidence.Effect = gameday.InEffect
+	case more <= max(added/4, min(latencyBand, added/2-1)):
+		evidence.Effect = gameday.Gone
+	}
+	return evidence
 }

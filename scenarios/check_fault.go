@@ -236,6 +236,12 @@ func (c *checker) checkMonkey(path string, f Fault) {
 	if err != nil {
 		c.key(at, problem{code: codeMonkeyUse, text: err.Error()})
 	}
+	if blind, ok := m.(gameday.Unmeasured); ok && f.Proof == nil {
+		c.value(path+".type", problem{
+			code: codeMissing, text: fmt.Sprintf("%s cannot be measured (%s), so the fault needs a proof", f.Type, blind.Unmeasured()),
+			hint: "add proof: {promql: ...}, a condition on metrics that holds only while the fault does",
+		})
+	}
 }
 
 func (c *checker) checkMonkeyField(path, monkey string, field rawField, known []string) {

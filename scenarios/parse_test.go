@@ -53,6 +53,12 @@ type outage struct {
 
 func (*outage) Kinds() []gameday.Kind { return []gameday.Kind{gameday.KindZone} }
 
+type narrow struct {
+	stub `json:"-"`
+}
+
+func (*narrow) Unmeasured() string { return "nobody feels it" }
+
 type death struct {
 	stub `json:"-"`
 }
@@ -70,6 +76,7 @@ func testChecks() Checks {
 			"latency": func() gameday.Monkey { return &slow{Delay: gameday.Duration(200 * time.Millisecond)} },
 			"kill":    func() gameday.Monkey { return &death{} },
 			"zone":    func() gameday.Monkey { return &outage{} },
+			"narrow":  func() gameday.Monkey { return &narrow{} },
 		},
 		Topology: func(path string) (Known, error) {
 			if strings.HasSuffix(path, "missing.yaml") {

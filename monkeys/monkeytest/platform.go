@@ -34,6 +34,8 @@ var (
 	_ gameday.Surger   = (*Platform)(nil)
 	_ gameday.Observer = (*Platform)(nil)
 	_ gameday.Prober   = (*Platform)(nil)
+
+	_ gameday.EndProber = (*Platform)(nil)
 )
 
 // call carries out one call between the hooks, with the world locked.
@@ -182,6 +184,17 @@ func (p *Platform) State(ctx context.Context, t gameday.Target) (s gameday.State
 // Probe makes a round trip, without taking the time for it.
 func (p *Platform) Probe(ctx context.Context, from, to gameday.Endpoint) (took gameday.Duration, err error) {
 	err = p.call(ctx, "probe", func(w *World) error { took, err = w.probe(from, to); return err })
+	return took, err
+}
+
+// ProbeEnd adds what rules hold the end of a connection back by.
+func (p *Platform) ProbeEnd(ctx context.Context, from, to gameday.Endpoint) (took gameday.Duration, err error) {
+	err = p.call(ctx, "probe end", func(w *World) error {
+		if took, err = w.probe(from, to); err == nil {
+			took += w.slowClose(from, to)
+		}
+		return err
+	})
 	return took, err
 }
 

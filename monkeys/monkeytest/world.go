@@ -211,6 +211,16 @@ func (w *World) held() []gameday.Hold {
 }
 
 // probe walks the rules of every way from one endpoint to another.
+// slowClose is for how long rules hold the end of a connection back.
+func (w *World) slowClose(from, to gameday.Endpoint) (held gameday.Duration) {
+	for _, h := range w.holds {
+		if h.rule != nil && covers(h.rule.From, from) && covers(h.rule.To, to) {
+			held = max(held, h.rule.SlowClose)
+		}
+	}
+	return held
+}
+
 func (w *World) probe(from, to gameday.Endpoint) (gameday.Duration, error) {
 	alive := func(e gameday.Endpoint) bool {
 		return slices.ContainsFunc(w.instances, func(t gameday.Target) bool {

@@ -31,7 +31,7 @@ import (
 //	DELETE /v1/faults/ID                     let go of everything held for it
 //	POST   /v1/renew                         {"faults": [ID]}
 //	POST   /v1/switch                        {"target", "name"} -> {instance: value}
-//	POST   /v1/probe                         {"from", "to", "timeout"} -> {"took"} or {"lost"}
+//	POST   /v1/probe                         {"from", "to", "timeout", "to_end"} -> {"took"} or {"lost"}
 //	GET    /metrics                          gameday_link_*, gameday_truth_* and more
 
 const maxBody = 1 << 20
@@ -84,6 +84,7 @@ type (
 		From    gameday.Endpoint `json:"from"`
 		To      gameday.Endpoint `json:"to"`
 		Timeout gameday.Duration `json:"timeout"` // 3 s when 0
+		ToEnd   bool             `json:"to_end,omitempty"`
 	}
 	probeAnswer struct {
 		Took gameday.Duration `json:"took"`
@@ -158,7 +159,7 @@ func (s *Supervisor) routes() http.Handler {
 		return s.switchValues(r.Context(), q.Target, q.Name)
 	}))
 	mux.HandleFunc("POST /v1/probe", answer(func(r *http.Request, q probeRequest) (any, error) {
-		took, err := s.probe(r.Context(), q.From, q.To, q.Timeout.Std())
+		took, err := s.probe(r.Context(), q)
 		if errors.Is(err, errLost) {
 			return probeAnswer{Lost: err.Error()}, nil
 		}

@@ -31,6 +31,8 @@ var (
 	_ gameday.Scaler   = (*Client)(nil)
 	_ gameday.Observer = (*Client)(nil)
 	_ gameday.Prober   = (*Client)(nil)
+
+	_ gameday.EndProber = (*Client)(nil)
 )
 
 // callTimeout bounds a call whose context has no deadline. It is longer than anything the supervisor does.
@@ -153,8 +155,16 @@ func (c *Client) State(ctx context.Context, t gameday.Target) (gameday.State, er
 
 // Probe implements gameday.Prober. The context's deadline, or 3 s, bounds the trip.
 func (c *Client) Probe(ctx context.Context, from, to gameday.Endpoint) (gameday.Duration, error) {
-	link := from.String() + "->" + to.String()
-	request := probeRequest{From: from, To: to}
+	return c.probe(ctx, probeRequest{From: from, To: to})
+}
+
+// ProbeEnd implements gameday.EndProber. The context's deadline, or 3 s, bounds the trip.
+func (c *Client) ProbeEnd(ctx context.Context, from, to gameday.Endpoint) (gameday.Duration, error) {
+	return c.probe(ctx, probeRequest{From: from, To: to, ToEnd: true})
+}
+
+func (c *Client) probe(ctx context.Context, request probeRequest) (gameday.Duration, error) {
+	link := request.From.String() + "->" + request.To.String()
 	if deadline, ok := ctx.Deadline(); ok {
 		const answerTime = 50 * time.Millisecond // for the answer to come back
 		request.Timeout = gameday.Duration(max(10*time.Millisecond, time.Until(deadline)-answerTime))

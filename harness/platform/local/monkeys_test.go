@@ -25,6 +25,7 @@ func TestMonkeysAreSeenToActAndToEnd(t *testing.T) {
 		{"kill", `{}`, instance},
 		{"pause", `{}`, instance},
 		{"latency", `{"delay":"150ms","jitter":"20ms"}`, link},
+		{"slow_close", `{"delay":"300ms"}`, link},
 		{"partition", `{}`, link},
 		{"partition", `{"direction":"request"}`, link},
 		{"partition", `{"direction":"response","black_hole":true}`, link},

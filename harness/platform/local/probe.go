@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,9 @@ var clientAddr = netip.MustParseAddr("127.0.0.1")
 
 // probe makes one round trip between two instances of the endpoints, healthy ones where there are any, at the
 // public HTTP port. A caller that is down is stood in for at its address. From an empty endpoint it goes as a
-// caller from outside.
-func (s *Supervisor) probe(ctx context.Context, from, to gameday.Endpoint, timeout time.Duration) (time.Duration, error) {
-	if timeout <= 0 {
-		timeout = probeTimeout
-	}
+// caller from outside. The trip ends with the answer, or with the end of its connection when that is asked.
+func (s *Supervisor) probe(ctx context.Context, q probeRequest) (time.Duration, error) {
+	from, to, timeout := q.From, q.To, cmp.Or(max(0, q.Timeout.Std()), probeTimeout)
 	ctx, cancel := context.WithTimeout(ctx, min(timeout, probeTimeoutMax))
 	defer cancel()
 	source, caller := clientAddr, ""
@@ -43,7 +42,11 @@ func (s *Supervisor) probe(ctx context.Context, from, to gameday.Endpoint, timeo
 	if callee == nil {
 		return 0, fmt.Errorf("probe to %s: %w", to, errUnknown)
 	}
-	took, err := linkproxy.Probe(ctx, source, netip.AddrPortFrom(callee.addr, portPublic))
+	trip := linkproxy.Probe
+	if q.ToEnd {
+		trip = linkproxy.ProbeEnd
+	}
+	took, err := trip(ctx, source, netip.AddrPortFrom(callee.addr, portPublic))
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errLost, err)
 	}
