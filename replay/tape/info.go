@@ -28,8 +28,10 @@ type Info struct {
 	Encrypted bool          `json:"encrypted,omitempty"`
 	Locked    bool          `json:"locked,omitempty"` // no identity was given: gaps are not known
 	Ledger    replay.Ledger `json:"ledger,omitempty"` // per source, as last written
-	Damage    []*Damage     `json:"-"`
-	HasDamage bool          `json:"damaged"`
+	// Completeness is captured / (captured + lost) over all sources; nil when the ledger does not tell.
+	Completeness *float64  `json:"completeness,omitempty"`
+	Damage       []*Damage `json:"-"`
+	HasDamage    bool      `json:"damaged"`
 }
 
 const gapsMax = 1000
@@ -80,6 +82,9 @@ func (r *Reader) info() (Info, error) {
 				}
 			}
 		}
+	}
+	if share, known := info.Ledger.Total().Completeness(); known {
+		info.Completeness = &share
 	}
 	info.Locked = info.Encrypted && r.sealer == nil
 	if info.First > info.Last { // no exchange at all

@@ -306,6 +306,7 @@ func TestInfoSumsUp(t *testing.T) {
 	require.Equal(t, replay.Ledger{"proxy": counts}, info.Ledger)
 	require.Equal(t, info.Ledger, open(t, path, tape.ReadOptions{}).Ledger())
 	require.Equal(t, "p1", info.Meta.Redaction)
+	require.InDelta(t, 100.0/107, *info.Completeness, 1e-9)
 	require.False(t, info.HasDamage)
 }
 
