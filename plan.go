@@ -85,6 +85,10 @@ type TrafficPlan struct {
 	To         string   `json:"to"`                 // entry of the topology, or a URL
 	Speed      float64  `json:"speed"`              // 2 replays twice as fast
 	Amplify    float64  `json:"amplify"`            // copies of each session, fractional by thinning
+	Shape      string   `json:"shape,omitempty"`    // rate of requests instead of the recorded one, as ParseShape reads it
+	Pace       string   `json:"pace"`               // "tape": requests are due as recorded; "think": so long after the answer before
+	RateCap    float64  `json:"rate_cap,omitempty"` // requests per second that are not exceeded; 0 is without a cap
+	CapBy      string   `json:"cap_by,omitempty"`   // slow: stretch the schedule; thin: leave out whole sessions
 	Loop       bool     `json:"loop"`               // start again at the end of the tape, with new identities
 	Start      Duration `json:"start,omitempty"`    // offset into the tape
 	Timeout    Duration `json:"timeout"`            // per request, from its due time

@@ -99,9 +99,20 @@ type Fidelity struct {
 	Mix       float64           `json:"mix"`                  // total variation distance of the shares of flows, as due and as sent; 0 to 1
 	GC        Duration          `json:"gc,omitempty"`         // pauses of the generator for garbage collection
 	PortsLeft *int              `json:"ports_left,omitempty"` // free ephemeral ports at the worst moment; nil where nobody tells
+	Capped    *Capped           `json:"capped,omitempty"`     // what the rate cap did; nil without one
 	Curve     []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
 
 	Problems []string `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
+}
+
+// Capped is what a rate cap did to the schedule.
+type Capped struct {
+	Rate      float64  `json:"rate"`                // requests per second
+	By        string   `json:"by"`                  // slow or thin
+	Requests  int64    `json:"requests"`            // that came later than planned, or were left out
+	Sessions  int64    `json:"sessions,omitempty"`  // that were left out
+	Stretched Duration `json:"stretched,omitempty"` // by how much the replay took longer
+	Over      int      `json:"over,omitempty"`      // seconds in which the sessions that were let in still sent more
 }
 
 // GeneratorSecond is one second of the run as the load generator saw itself.

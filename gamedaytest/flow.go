@@ -116,7 +116,7 @@ func (c Case) traffic(p *prepared) error {
 	}
 	slices.Sort(unsafe)
 	p.plan.Traffic = gameday.TrafficPlan{
-		Tape: "generated: " + strings.Join(kinds, ", "), To: to, Speed: 1, Amplify: 1, Busy: "wait",
+		Tape: "generated: " + strings.Join(kinds, ", "), To: to, Speed: 1, Amplify: 1, Pace: "tape", Busy: "wait",
 		Timeout: gameday.Duration(requestTimeout), MaxLate: gameday.Duration(cmp.Or(c.MaxLate, maxLate)), Unsafe: slices.Compact(unsafe),
 		MaxLimited: gameday.DefaultMaxLimited, MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
 	}

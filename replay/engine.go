@@ -34,6 +34,7 @@ type engine struct {
 	timeout  time.Duration
 	length   time.Duration // of the run; 0 without one
 	busy     string        // policy: wait, spill or drop
+	think    bool          // requests are due so long after the answer before, not as recorded
 	retries  int
 	gap      time.Duration // between two presses
 	maxConns int           // of a shard

@@ -10,11 +10,14 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	gameday "github.com/gameday-dev/gameday"
 )
 
 // The distances of the feed, in time.
 const (
 	lead     = 200 * time.Millisecond // how far ahead of its due time a request is made ready
+	leadFar  = 5 * time.Second        // the same where answers that come sooner than recorded bring requests forward
 	soon     = 20 * time.Millisecond  // the least of that, for what a surge adds
 	jitter   = time.Second            // copies of a session start up to so much later
 	forgetIn = 2 * time.Minute        // a session without a request for so long, on the tape, has ended
@@ -41,6 +44,8 @@ type feed struct {
 	rules  Rules
 	now    func() time.Duration
 	surges *surges
+	cap    *governor
+	lead   time.Duration // how far ahead of its due time a request is made ready
 	out    func([]*shot)
 	fed    func(time.Duration) // everything due before that has been handed over
 
@@ -63,6 +68,31 @@ type plan struct {
 	speed, amplify float64
 	start, end     time.Duration // offset into the tape; length of the run, 0 for the whole tape
 	loop           bool
+	arrivals       *arrivals // nil as recorded
+}
+
+// The paces.
+const (
+	paceTape  = "tape"  // requests are due as recorded
+	paceThink = "think" // so long after the answer before as recorded
+)
+
+// newPlan reads a traffic plan that is valid.
+func newPlan(c Config) plan {
+	t := c.Traffic
+	p := plan{speed: t.Speed, amplify: t.Amplify, start: t.Start.Std(), end: c.Phases.Total().Std(), loop: t.Loop}
+	if shape, err := gameday.ParseShape(t.Shape); err == nil && shape.Kind != "" {
+		p.arrivals = &arrivals{shape: shape}
+	}
+	return p
+}
+
+// leadOf returns how far ahead of its due time a request must be ready.
+func leadOf(t gameday.TrafficPlan) time.Duration {
+	if t.Pace == paceThink {
+		return leadFar
+	}
+	return lead
 }
 
 // due returns when an exchange recorded at the offset is due.
@@ -78,6 +108,7 @@ type trail struct {
 	voices  []*voice
 	history []step
 	last    time.Duration // on the tape
+	ended   time.Duration // the request before, on the tape
 	made    int           // copies, for their names
 }
 
@@ -90,23 +121,38 @@ func (t *trail) inProgress(at time.Duration) bool {
 	return len(t.history) > 0 && at-t.last < 2*gap
 }
 
+// think returns how long after the end of the request before it x was sent, at the speed of the plan. It takes note of the
+// end of x.
+func (t *trail) think(x *Exchange, speed float64) time.Duration {
+	pause := max(0, x.At-t.ended)
+	t.ended = x.At + x.Upload
+	if x.Response != nil {
+		t.ended = max(t.ended, x.At+x.Response.Duration)
+	}
+	return time.Duration(float64(pause) / speed)
+}
+
+// A step is one request of a recorded session.
 type step struct {
 	at, due time.Duration
+	think   time.Duration // since the answer before
 	req     *request
 }
 
 // A voice is the recorded session itself, or a copy of it.
 type voice struct {
-	sess  *session
-	shift time.Duration // of all its due times
-	by    *surge        // that made it; nil for those of the plan
-	muted bool
-	sent  int
+	sess    *session
+	shift   time.Duration // of all its due times
+	by      *surge        // that made it; nil for those of the plan
+	muted   bool
+	thinned bool // left out by the cap
+	sent    int
 }
 
 // pending is a request of a voice that has no shot yet.
 type pending struct {
 	due   time.Duration
+	think time.Duration
 	seq   uint64
 	req   *request
 	voice *voice
@@ -126,8 +172,11 @@ func (f *feed) play(ctx context.Context) error {
 			break
 		}
 		due := f.plan.due(f.base, x.At)
-		if f.plan.end > 0 && due >= f.plan.end {
-			return f.finish(ctx)
+		if f.plan.arrivals != nil {
+			due = f.plan.arrivals.due()
+		}
+		if f.ends(due) {
+			break
 		}
 		f.advance(ctx, due)
 		f.exchange(x, due)
@@ -135,17 +184,17 @@ func (f *feed) play(ctx context.Context) error {
 	return f.finish(ctx)
 }
 
+// ends reports whether what was due then comes after the end of the run.
+func (f *feed) ends(due time.Duration) bool {
+	return due >= never || f.plan.end > 0 && due+f.cap.stretched() >= f.plan.end
+}
+
 // finish hands over what is left, up to the planned length.
 func (f *feed) finish(ctx context.Context) error {
-	var last time.Duration
-	for _, p := range f.pending {
-		last = max(last, p.due+1)
+	for len(f.pending) > 0 && ctx.Err() == nil && !f.ends(f.pending[0].due) {
+		f.advance(ctx, f.pending[0].due)
+		f.handOver(f.horizon)
 	}
-	if f.plan.end > 0 {
-		last = min(last, f.plan.end)
-	}
-	f.advance(ctx, last)
-	f.handOver(last)
 	f.fed(math.MaxInt64)
 	return nil
 }
@@ -212,16 +261,17 @@ func (f *feed) close() {
 // request at a time would cost a wake-up each.
 func (f *feed) advance(ctx context.Context, due time.Duration) {
 	if len(f.pending) > maxBatch {
-		f.handOver(min(due, f.horizon))
+		f.handOver(min(due+f.cap.stretched(), f.horizon))
 	}
-	for due >= f.horizon && ctx.Err() == nil {
+	for due+f.cap.stretched() >= f.horizon && ctx.Err() == nil {
 		f.handOver(f.horizon)
 		f.watchSurges()
 		now := f.now()
-		if f.horizon = now + lead; due < f.horizon {
+		late := due + f.cap.stretched()
+		if f.horizon = now + f.lead; late < f.horizon {
 			return
 		}
-		wait := time.NewTimer(min(max(due-f.horizon, poll/4), poll))
+		wait := time.NewTimer(min(max(late-f.horizon, poll/4), poll))
 		select {
 		case <-wait.C:
 		case <-ctx.Done():
@@ -233,7 +283,7 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 // handOver makes shots of everything due before the horizon.
 func (f *feed) handOver(horizon time.Duration) {
 	var shots []*shot
-	for len(f.pending) > 0 && f.pending[0].due < horizon {
+	for len(f.pending) > 0 && f.pending[0].due+f.cap.stretched() < horizon {
 		if s := f.shot(f.pending.pop()); s != nil {
 			shots = append(shots, s)
 		}
@@ -246,13 +296,17 @@ func (f *feed) handOver(horizon time.Duration) {
 
 func (f *feed) shot(p pending) *shot {
 	v := p.voice
-	if v.muted || v.by != nil && !slices.Contains(f.surging, v.by) || f.plan.end > 0 && p.due >= f.plan.end {
+	if v.muted || v.by != nil && !slices.Contains(f.surging, v.by) || f.ends(p.due) {
 		return nil
+	}
+	if !v.thinned {
+		p.due = f.cap.slow(p.due)
 	}
 	f.seq++
 	v.sent++
 	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
 	s := newShot()
+	s.think = p.think
 	s.due, s.seq, s.req, s.sess, s.trace = p.due, f.seq, p.req, v.sess, trace{number, mix(number)}
 	if p.req.skip == "" && !p.req.head.needsLive() && !p.req.body.needsLive() {
 		s.render(f.stamp, nil)
@@ -264,32 +318,45 @@ func (f *feed) shot(p pending) *shot {
 func (f *feed) exchange(x *Exchange, due time.Duration) {
 	t := f.trail(x)
 	req := f.editor.request(x, &t.lesson)
+	s := step{x.At, due, t.think(x, f.plan.speed), req}
 	if len(t.history) < maxHistory {
-		t.history = append(t.history, step{x.At, due, req})
+		t.history = append(t.history, s)
 	}
 	for _, v := range t.voices {
-		f.add(due+v.shift, req, v)
-		f.copyRequest(t, v, req, due)
+		if f.plan.arrivals != nil && v.by == nil {
+			f.plan.arrivals.hits++
+		}
+		f.add(s, v.shift, v)
+		f.copyRequest(t, v, s)
 	}
 }
 
-func (f *feed) add(due time.Duration, req *request, v *voice) {
+// add plans a request of a voice, so much later than the step says. What a session sends that is left out by the cap is
+// accounted for, and not sent.
+func (f *feed) add(s step, shift time.Duration, v *voice) {
 	f.seq++
-	f.pending.push(pending{due, f.seq, req, v})
+	due := s.due + shift
+	f.cap.plan(due, v.thinned)
+	if v.thinned {
+		left := *s.req
+		left.skip = skipCapped
+		s.req = &left
+	}
+	f.pending.push(pending{due, s.think, f.seq, s.req, v})
 }
 
 // copyRequest adds what surges of a single flow make of one request of a voice: requests in sessions of their
 // own, which know what the voice's session was told.
-func (f *feed) copyRequest(t *trail, v *voice, req *request, due time.Duration) {
+func (f *feed) copyRequest(t *trail, v *voice, s step) {
 	for _, h := range f.surging {
-		if h.flow == "" || h.factor <= 1 || f.editor.routes.flows[req.flow].Name != h.flow || v.by != nil && v.by.flow != "" {
+		if h.flow == "" || h.factor <= 1 || f.editor.routes.flows[s.req.flow].Name != h.flow || v.by != nil && v.by.flow != "" {
 			continue
 		}
 		number := strconv.Itoa(v.sent)
 		for range copies(h.factor-1, hash(f.seed, "surge", h.grip.Fault, v.sess.name, number, strconv.FormatUint(f.seq, 10))) {
 			c := f.voice(t, h)
 			c.sess.bound = v.sess.bound
-			f.add(due+v.shift+f.jitter(c)/4, req, c)
+			f.add(s, v.shift+f.jitter(c)/4, c)
 		}
 	}
 }
@@ -360,7 +427,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 		suffix += "-c" + strconv.Itoa(max(t.made, 2))
 	}
 	name := t.name + suffix
-	return &voice{by: by, sess: &session{
+	return &voice{by: by, thinned: f.cap.thins(name), sess: &session{
 		name: name, single: t.single, home: hash(0, t.name), who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
@@ -398,9 +465,9 @@ func (f *feed) watchSurges() {
 }
 
 func (f *feed) replayHistory(t *trail, v *voice) {
-	shift := f.now() + soon + f.jitter(v)/4 - t.history[0].due
+	shift := f.now() + soon + f.jitter(v)/4 - t.history[0].due - f.cap.stretched()
 	for _, s := range t.history {
-		f.add(s.due+shift, s.req, v)
+		f.add(s, shift, v)
 	}
 }
 

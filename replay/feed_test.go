@@ -27,11 +27,12 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 		if c.Traffic.Unsafe == nil {
 			c.Traffic.Unsafe = []string{"POST"}
 		}
+		c.Phases.Baseline = gameday.Duration(length)
 		c = c.withDefaults()
 		var mu sync.Mutex
 		var fed time.Duration
 		f := &feed{
-			plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), length, c.Traffic.Loop},
+			plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
 			editor: newEditor(c, flows, "h", ""), seed: c.Seed, stamp: testStamp(t, c.Run), open: c.Open, surges: s,
 			now: func() time.Duration { return time.Since(start) },
 			out: func(batch []*shot) {
@@ -39,7 +40,11 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 				defer mu.Unlock()
 				for _, s := range batch {
 					require.GreaterOrEqual(t, s.due, fed, "what was said to be handed over stays so")
-					require.LessOrEqual(t, s.due-time.Since(start), lead, "not read far ahead of time")
+					ahead := leadOf(c.Traffic)
+					if c.Traffic.RateCap > 0 {
+						ahead += time.Second // the schedule is stretched by up to as much at once
+					}
+					require.LessOrEqual(t, s.due-time.Since(start), ahead, "not read far ahead of time")
 				}
 				shots = append(shots, batch...)
 			},

@@ -111,7 +111,7 @@ func New(c Config) (*Player, error) {
 	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
 	p.makeEngine()
 	p.feed = &feed{
-		plan:   plan{c.Traffic.Speed, c.Traffic.Amplify, c.Traffic.Start.Std(), c.Phases.Total().Std(), c.Traffic.Loop},
+		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
 		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
@@ -123,7 +123,7 @@ func (p *Player) makeEngine() {
 	c := p.config
 	p.engine = &engine{
 		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy,
-		retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
+		think: c.Traffic.Pace == paceThink, retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
 		now: p.now, ledger: p.ledger, taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
 	}
 	secure := c.TLS.Clone()
@@ -157,6 +157,12 @@ func (c Config) withDefaults() Config {
 	if t.MaxLimited == 0 {
 		t.MaxLimited = gameday.DefaultMaxLimited
 	}
+	if t.Pace == "" {
+		t.Pace = paceTape
+	}
+	if t.RateCap != 0 && t.CapBy == "" {
+		t.CapBy = capSlow
+	}
 	if t.Busy == "" {
 		t.Busy = "wait"
 	}
@@ -186,6 +192,12 @@ func (c Config) validate() error {
 	wrong(!positive(t.Amplify) || t.Amplify > maxFactor, "traffic amplify %g: want a number above 0, and at most %d", t.Amplify, maxFactor)
 	wrong(t.Timeout < 0 || t.MaxLate < 0 || t.Start < 0 || t.RetryGap < 0 || t.Retries < 0, "traffic: timeout, max_late, start, retries and retry_gap cannot be negative")
 	wrong(!slices.Contains([]string{"wait", "spill", "drop"}, t.Busy), "traffic busy %q: want wait, spill or drop", t.Busy)
+	_, err := gameday.ParseShape(t.Shape)
+	wrong(err != nil, "traffic: %w", err)
+	wrong(t.Shape != "" && t.Shape != "recorded" && t.Speed != 1, "traffic shape %q sets the rate, and so would speed %g: leave one out", t.Shape, t.Speed)
+	wrong(!slices.Contains([]string{paceTape, paceThink}, t.Pace), "traffic pace %q: want tape or think", t.Pace)
+	wrong(t.RateCap < 0 || t.RateCap > maxCap || t.RateCap != t.RateCap, "traffic rate_cap %g: want at most %d per second", t.RateCap, maxCap)
+	wrong(t.RateCap == 0 && t.CapBy != "" || t.RateCap != 0 && t.CapBy != capSlow && t.CapBy != capThin, "traffic cap_by %q: want slow or thin, beside a rate_cap", t.CapBy)
 	wrong(c.MaxConns < 0, "traffic: %d connections", c.MaxConns)
 	wrong(c.Shards < 0 || c.Shards > maxShards, "traffic: %d shards: want 1 to %d", c.Shards, maxShards)
 	wrong(len(c.Targets) == 0, "traffic: no target URL")
@@ -418,6 +430,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	f.Senders = p.engine.senders()
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
+	f.Capped = p.feed.cap.report()
 	f.Problems = p.problems(f, fold.pool)
 	return t, err
 }

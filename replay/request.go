@@ -49,6 +49,7 @@ const (
 	skipUnsafe    = "unsafe method"
 	skipBusy      = gameday.SkipBusy
 	skipBarren    = gameday.SkipNoValue
+	skipCapped    = "rate cap"
 	skipTruncated = "body not on the tape"
 	skipMalformed = "malformed request"
 	skipUpgrade   = "protocol upgrade"

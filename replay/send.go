@@ -30,11 +30,13 @@ func (s *shard) take(x *shot, now time.Duration) {
 	switch {
 	case x.req.skip != "":
 		s.skip(x, x.req.skip)
+		s.rest(x.sess)
 		return
 	case x.attempt > 0: // it holds its session already
 	case x.sess.busy > 0 && s.held(x):
 		return
 	case x.sess.busy == 0 && s.barren(x):
+		s.rest(x.sess)
 		return
 	default:
 		x.sess.busy++
@@ -209,6 +211,7 @@ func (s *shard) release(sess *session) *shot {
 		sess.busy++
 		return next
 	}
+	s.rest(sess)
 	return nil
 }
 

@@ -14,10 +14,13 @@ type session struct {
 	home   uint64 // chooses the shard: the same for all that share bindings
 	bound  *bindings
 
-	busy    int         // requests in flight, or about to be pressed again
-	queue   fifo[*shot] // due, and waiting for the answers before them
-	conn    *conn       // last used
-	refused bool        // something that later requests need a value of was not sent, or failed
+	busy    int           // requests in flight, or about to be pressed again
+	queue   fifo[*shot]   // due, and waiting for the answers before them
+	line    fifo[*shot]   // not yet due: the user waits for an answer, or thinks
+	talking bool          // one of its requests is due or in flight
+	ended   time.Duration // the last of them
+	conn    *conn         // last used
+	refused bool          // something that later requests need a value of was not sent, or failed
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.
@@ -43,6 +46,7 @@ type shot struct {
 	raw      []byte
 	rendered bool // raw is ready to be sent; not while live values may yet come
 	resent   bool
+	think    time.Duration // after the end of the request before it, where the plan says so
 
 	taken, had, sent, first time.Duration // as in its record
 }

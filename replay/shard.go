@@ -106,7 +106,11 @@ func (s *shard) collect() {
 	s.inbox, s.calls = nil, nil
 	s.mu.Unlock()
 	for _, x := range shots {
-		s.due.push(x)
+		if s.e.think {
+			s.listen(x)
+		} else {
+			s.due.push(x)
+		}
 	}
 	for _, f := range calls {
 		f()

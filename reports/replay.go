@@ -83,8 +83,46 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 		line(b, "Shape only", fmt.Sprintf("%d of the recorded requests are from a log, without headers and bodies", f.ShapeOnly))
 	}
 	line(b, "Sent late", fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d seconds limited by the generator", short(f.LatenessP50), short(f.LatenessP99), short(f.LatenessMax), f.LimitedSecond, f.Seconds))
+	line(b, "Schedule", scheduleText(f))
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	if text := hostText(f); text != "" {
+		line(b, "Generator", text)
+	}
 	for _, p := range slices.Sorted(slices.Values(f.Problems)) {
 		line(b, "Problem", p)
 	}
+}
+
+// scheduleText says how like the schedule the offered load was.
+func scheduleText(f gameday.Fidelity) string {
+	text := fmt.Sprintf("spacing off by %.2f (Kolmogorov-Smirnov), mix of flows off by %.2f %%", f.Spacing, 100*f.Mix)
+	c := f.Capped
+	switch {
+	case c == nil:
+	case c.By == "slow":
+		text += fmt.Sprintf("; the cap of %g/s put off %d requests and stretched it by %s", c.Rate, c.Requests, short(c.Stretched))
+	default:
+		text += fmt.Sprintf("; the cap of %g/s left out %d requests of %d sessions, %d seconds were still above it", c.Rate, c.Requests, c.Sessions, c.Over)
+	}
+	return text
+}
+
+// hostText says what the generator's own machine had to do with it; "" when nothing is known.
+func hostText(f gameday.Fidelity) string {
+	if len(f.Curve) == 0 {
+		return ""
+	}
+	var peak int64
+	steal := 0.0
+	for _, s := range f.Curve {
+		peak, steal = max(peak, s.InFlight), max(steal, s.Steal)
+	}
+	parts := []string{fmt.Sprintf("at most %d in flight", peak), "GC pauses " + short(f.GC)}
+	if steal > 0 {
+		parts = append(parts, fmt.Sprintf("at most %.0f %% stolen by the hypervisor", 100*steal))
+	}
+	if f.PortsLeft != nil {
+		parts = append(parts, fmt.Sprintf("at least %d ephemeral ports free", *f.PortsLeft))
+	}
+	return strings.Join(parts, ", ")
 }

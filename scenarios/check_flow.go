@@ -87,6 +87,7 @@ func (c *checker) checkReplay() {
 	c.positive(path+".timeout", r.Timeout)
 	c.positive(path+".maxLateness", r.MaxLateness)
 	c.positive(path+".habit.gap", r.Habit.Gap)
+	c.checkRate(path, r)
 	c.atMost(path+".rewrite", len(r.Rewrite))
 	c.atMost(path+".identity", len(r.Identity))
 	for i, id := range r.Identity {
@@ -106,6 +107,21 @@ func (c *checker) checkReplay() {
 	}
 	if r.Canary != "" && r.Canary[0] != '/' {
 		c.value(path+".canary", problem{code: codeText, text: fmt.Sprintf("canary %q does not begin with a path: want one such as \"/env staging\"", r.Canary)})
+	}
+}
+
+// checkRate looks at what sets the rate of requests.
+func (c *checker) checkRate(path string, r Replay) {
+	shape, err := gameday.ParseShape(r.Shape)
+	c.text(path+".shape", err)
+	if err == nil && shape.Kind != "" && r.Speed != 1 {
+		c.key(path+".speed", conflict("shape", "speed"))
+	}
+	if r.RateCap != "" {
+		_, err := gameday.ParseRate(r.RateCap)
+		c.text(path+".rateCap", err)
+	} else if r.CapBy != "" {
+		c.key(path+".capBy", problem{code: codeMissing, text: "there is no cap to keep", hint: "add rateCap:"})
 	}
 }
 

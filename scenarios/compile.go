@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -151,6 +152,9 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		Start:      r.Start,
 		Timeout:    r.Timeout,
 		Retries:    r.Habit.Retries,
+		Shape:      r.Shape,
+		Pace:       r.Pace,
+		CapBy:      r.CapBy,
 		Busy:       r.Busy,
 		MaxLate:    r.MaxLateness,
 		MaxLimited: r.MaxLimited,
@@ -161,6 +165,10 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 
 		NotProduction: slices.Clone(r.NotProduction),
 		Canary:        r.Canary,
+	}
+	if r.RateCap != "" {
+		plan.RateCap, _ = gameday.ParseRate(r.RateCap) // checked by Parse
+		plan.CapBy = cmp.Or(r.CapBy, "slow")
 	}
 	if r.Habit.Retries > 0 {
 		plan.RetryGap = r.Habit.Gap

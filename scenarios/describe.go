@@ -87,6 +87,15 @@ func labelsText(labels map[string]string) string {
 
 func trafficText(t gameday.TrafficPlan) string {
 	parts := []string{fmt.Sprintf("%s → %s", t.Tape, t.To), fmt.Sprintf("speed ×%g", t.Speed), fmt.Sprintf("sessions ×%g", t.Amplify)}
+	if t.Shape != "" {
+		parts = append(parts, "rate "+t.Shape)
+	}
+	if t.Pace == "think" {
+		parts = append(parts, "think time after each answer")
+	}
+	if t.RateCap > 0 {
+		parts = append(parts, fmt.Sprintf("at most %g/s (%s)", t.RateCap, t.CapBy))
+	}
 	if t.Loop {
 		parts = append(parts, "looped")
 	}

@@ -154,6 +154,15 @@ type Replay struct {
 	To string `json:"to" jsonschema:"required"`
 	// 2 replays twice as fast.
 	Speed float64 `json:"speed" jsonschema:"default=1,minimum=0.001,maximum=1000"`
+	// Rate of requests that takes the place of the recorded one: steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or
+	// sine:20/s..80/s:60s.
+	Shape string `json:"shape"`
+	// When requests are due: as recorded (tape), or so long after the answer before as recorded (think).
+	Pace string `json:"pace" jsonschema:"enum=tape,enum=think,default=tape"`
+	// Rate that is not exceeded, such as 500/s.
+	RateCap string `json:"rateCap"`
+	// How the cap is kept: by stretching the schedule, or by leaving out whole sessions. slow when there is a cap.
+	CapBy string `json:"capBy" jsonschema:"enum=slow,enum=thin"`
 	// Copies of each session, each with an identity of its own. Fractions thin out.
 	Amplify float64 `json:"amplify" jsonschema:"default=1,minimum=0.001,maximum=1000"`
 	// Start again at the end of the tape, with new identities.

@@ -20,6 +20,7 @@ func newReplay(g *global) *cobra.Command {
 	var timeout, start, maxLate, retryGap time.Duration
 	var flows, binds []string
 	var rules wire.Rules
+	var rateCap string
 	var asJSON bool
 	var maxWrong string
 	c := &cobra.Command{
@@ -39,6 +40,10 @@ The URL is http://, https:// or unix:///path/of.sock. What was recorded over HTT
 over HTTP/2 goes over HTTP/2 where the server speaks it, and gRPC always does; --http2 sends everything over it. The
 summary says how many requests went which way.
 
+The rate is the recorded one, at a speed, or has a --shape of its own; --rate-cap bounds either. What a cap left out or put
+off is said at the end, with how truthfully the load was offered: lateness of sending, spacing and mix against the
+schedule, seconds in which the generator was the limit.
+
 With --diff the answers are compared with the recorded ones, with --diff-primary URL with those of another system that gets
 the same requests at the same time; --diff-secondary URL, a second instance of that one, shows which fields differ by
 themselves.
@@ -49,6 +54,8 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --speed 10 --rate-cap 500/s --cap-by thin
   gameday replay shop.gdtape --to unix:///run/shop.sock
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff --ignore '$..updated_at' --max-wrong 0.1%
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff-primary http://127.0.0.1:8081 --diff-secondary http://127.0.0.1:8082`,
@@ -62,6 +69,14 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 				return fmt.Errorf("--loop never ends by itself: say how long with --for")
 			}
 			var err error
+			if rateCap != "" {
+				if o.Traffic.RateCap, err = gameday.ParseRate(rateCap); err != nil {
+					return fmt.Errorf("--rate-cap: %w", err)
+				}
+			}
+			if _, err = gameday.ParseShape(o.Traffic.Shape); err != nil {
+				return fmt.Errorf("--shape: %w", err)
+			}
 			if o.Flows, err = parseFlows(flows); err != nil {
 				return err
 			}
@@ -109,6 +124,10 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one only where one is not enough, at some 50,000 requests per second")
 	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
 	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
+	f.StringVar(&o.Traffic.Shape, "shape", "recorded", "rate of requests: recorded, steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or sine:20/s..80/s:60s")
+	f.StringVar(&o.Traffic.Pace, "pace", "tape", "requests are due as recorded (tape), or so long after the answer before as recorded (think)")
+	f.StringVar(&rateCap, "rate-cap", "", "rate that is not exceeded: 500/s")
+	f.StringVar(&o.Traffic.CapBy, "cap-by", "", "how the cap is kept: slow stretches the schedule, thin leaves out whole sessions (default slow)")
 	f.BoolVar(&o.Traffic.Loop, "loop", false, "start again at the end of the tape")
 	f.DurationVar(&o.For, "for", 0, "length; the whole tape when 0")
 	f.DurationVar(&start, "start", 0, "offset into the tape")
@@ -118,6 +137,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.IntVar(&o.Traffic.Retries, "habit-retries", 0, "how often users press again after a failure")
 	f.DurationVar(&retryGap, "habit-gap", 2*time.Second, "time between two presses")
 	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
+	f.Float64Var(&o.Traffic.MaxLimited, "max-limited", gameday.DefaultMaxLimited, "share of seconds limited by the generator beyond which the replay is inconclusive")
 	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable)")
 	f.StringArrayVar(&binds, "bind", nil, "a value of answers that later requests of the session need: 'POST /orders $.order_id -> /orders/{}' (repeatable)")
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
