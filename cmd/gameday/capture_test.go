@@ -169,7 +169,7 @@ func TestARotatedCaptureReplaysAsOne(t *testing.T) {
 	service := echo(t)
 	c := startCapture(t, service, "--rotate", "32KB")
 	for i := range 60 {
-		c.get(fmt.Sprintf("/%d?bytes=2000", i), fmt.Sprint("customer-", i%3))
+		c.get(fmt.Sprintf("/%d?bytes=50000", i), fmt.Sprint("customer-", i%3))
 	}
 	require.Equal(t, "60 arrived: 60 recorded, 0 filtered, 0 sampled out, 0 lost; 0 with a body cut, 0 broken off\n", c.end())
 	m, err := tape.ReadManifest(c.out)
@@ -178,7 +178,11 @@ func TestARotatedCaptureReplaysAsOne(t *testing.T) {
 	require.EqualValues(t, 60, m.Ledger.Total().Captured)
 	require.NotEmpty(t, m.Redaction)
 
-	said, err := exec.Command("gameday", "replay", c.out, "--to", service, "--json", "--max-lateness", "5s").CombinedOutput()
+	said, err := exec.Command("gameday", "tape", "info", c.out, "--verify").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	require.Contains(t, string(said), `"captured": 60`)
+
+	said, err = exec.Command("gameday", "replay", c.out, "--to", service, "--json", "--max-lateness", "5s").CombinedOutput()
 	require.NoError(t, err, "%s", said)
 	require.Contains(t, string(said), `"sent": 60`)
 }

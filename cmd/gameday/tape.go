@@ -21,11 +21,15 @@ func newTapeInfo(g *global) *cobra.Command {
 	var verify bool
 	var keys wire.Keys
 	c := &cobra.Command{
-		Use:     "info TAPE",
-		Short:   "Summarise a tape: times, counts, ledger, damage",
-		Example: `  gameday tape info fixtures/tapes/shop.gdtape --verify`,
-		Args:    cobra.ExactArgs(1),
+		Use:   "info TAPE",
+		Short: "Summarise a tape: times, counts, ledger, damage; of a directory of tapes, show the manifest",
+		Example: `  gameday tape info fixtures/tapes/shop.gdtape --verify
+  gameday tape info tapes --verify`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if wire.IsReel(args[0]) {
+				return reelInfo(g, args[0], verify)
+			}
 			info, err := wire.TapeInfo(args[0], verify, keys)
 			if err != nil {
 				return failed(err)
@@ -44,6 +48,19 @@ func newTapeInfo(g *global) *cobra.Command {
 	c.Flags().BoolVar(&verify, "verify", false, "read every byte instead of the index alone")
 	addIdentities(c, &keys)
 	return c
+}
+
+func reelInfo(g *global, dir string, verify bool) error {
+	m, err := wire.ReelInfo(dir, verify)
+	if err != nil {
+		return failed(err)
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return failed(err)
+	}
+	fmt.Fprintf(g.stdout, "%s\n", text)
+	return nil
 }
 
 func newTapeRepair(g *global) *cobra.Command {

@@ -106,7 +106,7 @@ type conversion struct {
 }
 
 func (c *conversion) open() (err error) {
-	if c.o.Import.Format == "" && (isReel(c.o.From) || strings.HasSuffix(c.o.From, TapeSuffix)) {
+	if c.o.Import.Format == "" && (IsReel(c.o.From) || strings.HasSuffix(c.o.From, TapeSuffix)) {
 		source, err := Open(c.o.From, c.o.Keys, capture.ImportOptions{})
 		if err != nil {
 			return err

@@ -38,6 +38,16 @@ func TapeInfo(path string, verify bool, k Keys) (tape.Info, error) {
 	return tape.ReadInfo(path, read.Identities...)
 }
 
+// ReelInfo returns the manifest of a directory of tapes; verify compares the tapes with their checksums first.
+func ReelInfo(dir string, verify bool) (tape.Manifest, error) {
+	if verify {
+		if err := tape.VerifyReel(dir); err != nil {
+			return tape.Manifest{}, err
+		}
+	}
+	return tape.ReadManifest(dir)
+}
+
 // CatOptions say what of a tape is shown.
 type CatOptions struct {
 	Span     tape.Span
@@ -93,10 +103,10 @@ func (l *limited) Next() (*replay.Exchange, error) {
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far
 // as it goes, but nobody should take that for all there was. It tells of messages that are not played, too.
 func warnOfDamage(path string, warn func(error)) {
-	if warn == nil || !strings.HasSuffix(path, TapeSuffix) && !isReel(path) {
+	if warn == nil || !strings.HasSuffix(path, TapeSuffix) && !IsReel(path) {
 		return
 	}
-	if isReel(path) {
+	if IsReel(path) {
 		warnOfReel(path, warn)
 		return
 	}
@@ -117,8 +127,8 @@ func warnOfMessages(l replay.Ledger, warn func(error)) {
 	}
 }
 
-// isReel reports whether a path is a directory of tapes.
-func isReel(path string) bool {
+// IsReel reports whether a path is a directory of tapes.
+func IsReel(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.IsDir()
 }

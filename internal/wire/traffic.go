@@ -21,7 +21,7 @@ const TapeSuffix = ".gdtape"
 // Open returns the exchanges of a recording, in order of time, whatever its format: a tape, a directory of tapes, or
 // what package capture imports. Encrypted tapes need a key. The caller closes it.
 func Open(path string, k Keys, o capture.ImportOptions) (replay.Source, error) {
-	if isReel(path) {
+	if IsReel(path) {
 		read, err := k.Read()
 		if err != nil {
 			return nil, err

@@ -43,6 +43,10 @@ type ProxyOptions struct {
 const (
 	drainMax    = 10 * time.Second // how long Serve waits for exchanges under way
 	idlePerHost = 1024
+
+	// flushMax is how long bytes of a response of a known length may wait for more: flushing its head by itself
+	// costs every answer a packet. Streams, which have no length, are flushed at once.
+	flushMax = time.Millisecond
 )
 
 // NewProxy starts a capture of the service at a base URL ("http://127.0.0.1:8080"). The
@@ -120,7 +124,7 @@ func (p *Proxy) counted(h http.Handler) http.Handler {
 func (p *Proxy) forward(to *url.URL) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport:     p.upstream,
-		FlushInterval: -1, // bytes go on as they come
+		FlushInterval: flushMax,
 		ErrorLog:      quiet(),
 		Rewrite:       func(r *httputil.ProxyRequest) { rewrite(r, to) },
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
