@@ -121,7 +121,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.StringVar(&o.TLS.CA, "ca", "", "PEM file of who vouches for the server, instead of the system's authorities")
 	f.BoolVar(&o.TLS.Insecure, "insecure", false, "trust any server: nobody knows then who answers")
 	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
-	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one only where one is not enough, at some 50,000 requests per second")
+	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one helps where requests leave late though other cores are idle")
 	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
 	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
 	f.StringVar(&o.Traffic.Shape, "shape", "recorded", "rate of requests: recorded, steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or sine:20/s..80/s:60s")
