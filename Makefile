@@ -5,7 +5,7 @@ FUZZ  ?= 10s
 DEMO  ?= scenarios/library/zone-outage.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint race fuzz bench bench-peers demo e2e track-record golden clean
+.PHONY: help build test lint race fuzz bench bench-peers peers-capture demo e2e track-record golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ bench: build ## run the benchmarks of the hot paths, and start 60 instances
 bench-peers: build ## measure gameday beside its peers, as root; writes docs/performance.md
 	sh internal/tools/peers/install.sh bin/peers
 	go run ./internal/peers -bin bin/peers -write docs/performance.md
+
+peers-capture: ## capture hard traffic with gor v1.3.2 beside us, in network namespaces; shows both scores
+	sh internal/tools/peers/capture.sh
 
 demo: build ## run a whole game day and print where its report is
 	bin/gameday run $(DEMO)

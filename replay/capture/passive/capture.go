@@ -43,6 +43,9 @@ type Options struct {
 // bookEvery is how often, in the time of the packets, the accounts are handed on.
 const bookEvery = time.Second
 
+// drainMax is how long a capture that is asked to end reads what was captured before.
+const drainMax = time.Second
+
 // Capture records what the packets tell until they end, or ctx does, and returns the ledger. It closes neither the packets nor
 // the recorder. A file that was cut off in the middle of a packet is read as far as it goes, and Problem is told.
 func Capture(ctx context.Context, from Packets, to replay.Recorder, o Options) (replay.Counts, error) {
@@ -81,9 +84,14 @@ type watch struct {
 }
 
 func (w *watch) run(ctx context.Context) error {
+	var stop time.Time // when to leave what is still there
 	for n := 0; ; n++ {
-		if n%256 == 0 && ctx.Err() != nil {
-			return nil // asked to end: that is no error
+		if n%256 == 0 && ctx.Err() != nil { // asked to end: that is no error
+			if stop.IsZero() {
+				stop = time.Now().Add(drainMax)
+			} else if time.Now().After(stop) {
+				return nil
+			}
 		}
 		p, err := w.from.Next()
 		if errors.Is(err, io.EOF) {
@@ -96,8 +104,10 @@ func (w *watch) run(ctx context.Context) error {
 		if len(p.Data) > 0 {
 			w.assembler.Packet(p.At, tcpstream.LinkType(p.Link), p.Data, p.Wire)
 		} else {
+			if ctx.Err() != nil {
+				return nil // and everything that was there is read
+			}
 			w.assembler.Advance(p.At)
-			n = -1 // nothing to do: look at ctx
 		}
 		if w.now-w.booked >= int64(bookEvery) {
 			w.books(p.At)
