@@ -19,8 +19,8 @@ import (
 func newCapture(g *global) *cobra.Command {
 	var o wire.CaptureOptions
 	c := &cobra.Command{
-		Use:   "capture --to URL --out TAPE",
-		Short: "Stand in front of an HTTP service and record its traffic, redacted",
+		Use:   "capture (--to URL | --interface NAME --port N) --out TAPE",
+		Short: "Record the traffic of an HTTP service, redacted: in front of it, or from its network interface",
 		Long: `Run a reverse proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C. HTTP/1.1,
 HTTP/2 (with --cert, or in plain text for clients that begin with it), gRPC, WebSockets and event streams pass as
 they come.
@@ -30,11 +30,16 @@ are replaced by keyed pseudonyms before the first byte is written; the same secr
 so sessions can be replayed. What redaction may have missed is found by gameday tape scan.
 The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.
 
+With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 is put together from them. This
+needs Linux, and root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are
+counted as lost. TLS cannot be read this way.
+
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
 taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
 goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes with a manifest.json, which plays like
 one tape.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
+  gameday capture --interface eth0 --port 8080 --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt
   gameday capture --to https://10.0.0.7 --ca ca.pem --cert shop.pem --key shop.key --listen :443 --allow-remote --out shop.gdtape
@@ -47,6 +52,8 @@ one tape.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.To, "to", "", "base URL of the service")
+	f.StringVar(&o.Interface, "interface", "", "network interface to watch instead")
+	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface (repeatable)")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
 	f.BoolVar(&o.Remote, "allow-remote", false, "let --listen be an address that other machines reach")
 	f.StringVar(&o.Security.Cert, "cert", "", "certificate for clients, PEM; with --key they speak TLS")
@@ -72,7 +79,9 @@ one tape.`,
 	f.DurationVar(&o.Rotation.Every, "rotate-every", 0, "begin another tape after this time: 1h")
 	f.IntVar(&o.Rotation.Keep, "keep", 0, "complete tapes that are kept, the newest; all when 0")
 	addRecipients(c, &o.Keys)
-	_ = c.MarkFlagRequired("to")
+	c.MarkFlagsOneRequired("to", "interface")
+	c.MarkFlagsMutuallyExclusive("to", "interface")
+	c.MarkFlagsRequiredTogether("interface", "port")
 	_ = c.MarkFlagRequired("out")
 	return c
 }
@@ -86,6 +95,10 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	line := &captureLine{to: g.stderr, terminal: isTerminal("")}
 	o.Progress = line.show
 	o.Ready = func(addr string) {
+		if o.Interface != "" {
+			fmt.Fprintf(g.stderr, "recording HTTP/1 from and to port %s on %s; Ctrl-C ends\n", (*ports)(&o.Ports), addr)
+			return
+		}
 		scheme := "http"
 		if o.Security.Cert != "" {
 			scheme = "https"

@@ -24,10 +24,14 @@ is told by its content, what is written by the ending of its name (.gdtape .gor 
 Of a recording in numbered chunks (requests_0.gor, requests_1.gor ...) give requests.gor; many files may be given as
 a quoted pattern. What is no tape yet is redacted on the way. What cannot be read or written is counted.
 
+Packets that tcpdump or Wireshark wrote (pcap, pcapng) become a tape: HTTP/1 is put together from them, and the ledger of
+the tape says what became of every packet and byte.
+
 Access logs hold no headers and no bodies: their tapes are marked shape-only. Lists of targets hold no times: they
 are made up, at --source-rate.`,
 		Example: `  gameday tape convert requests.gor.gz --out requests.gdtape
   gameday tape convert access.log --out access.gdtape --log-format '$remote_addr [$time_local] "$request" $status $request_time'
+  gameday tape convert shop.pcapng --port 8080 --out shop.gdtape
   gameday tape convert 'taps/*.json' --out taps.gdtape
   gameday tape convert shop.gdtape --out shop.gor --disallow-url ^/health --header-limiter user-id:10%
   gameday tape convert shop.gdtape --out shop.js --base http://127.0.0.1:8080`,
@@ -51,6 +55,7 @@ are made up, at --source-rate.`,
 	f := c.Flags()
 	f.StringVar(&o.To, "out", "", "file to write; it must not exist yet")
 	f.StringVar(&to, "to", "", "format to write, where the ending of --out does not tell: "+list(wire.Formats()))
+	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
 	f.StringVar(&o.Base, "base", "", "base of the URLs that are written: http://127.0.0.1:8080 (the recorded hosts)")
 	f.BoolVar(&o.Prettify, "prettify", false, "take gzip, deflate and zstd off bodies")
 	f.StringSliceVar(&o.Redact.Headers, "redact-header", nil, "one more header to redact")

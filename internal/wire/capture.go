@@ -23,7 +23,9 @@ import (
 type CaptureOptions struct {
 	To        string // base URL of the service
 	Listen    string // address of the proxy
-	Remote    bool   // Listen may be an address that other machines reach
+	Interface string // watched instead, when it is given: what passes it from and to Ports
+	Ports     []uint16
+	Remote    bool // Listen may be an address that other machines reach
 	Security  Security
 	Out       string // path of the tape, or of the directory of a reel
 	Rotation  Rotation
@@ -47,9 +49,12 @@ type CaptureProgress struct {
 	Written int64 // bytes on disk
 }
 
-// Capture stands as a proxy in front of a service and records what passes until ctx ends. Secrets are replaced
-// before anything is written. It returns the ledger of the capture.
+// Capture stands as a proxy in front of a service, or watches an interface, and records what passes until ctx ends.
+// Secrets are replaced before anything is written. It returns the ledger of the capture.
 func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
+	if o.Interface != "" {
+		return o.captureInterface(ctx)
+	}
 	listener, security, err := o.listen()
 	if err != nil {
 		return replay.Counts{}, err
@@ -61,17 +66,22 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 	if o.Ready != nil {
 		o.Ready(listener.Addr().String())
 	}
+	return o.run(ctx, proxy.Tap, w, func() error { return proxy.Serve(ctx, listener) })
+}
+
+// run captures until capturing returns, watched, and closes the tape.
+func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, capturing func() error) (replay.Counts, error) {
 	watched, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
-	watchers.Go(func() { o.watch(watched, proxy.Tap, w) })
-	err = proxy.Serve(ctx, listener)
+	watchers.Go(func() { o.watch(watched, tap, w) })
+	err := capturing()
 	stop()
 	watchers.Wait()
 	err = errors.Join(err, w.Close())
 	if o.Progress != nil {
-		o.Progress(CaptureProgress{proxy.Status(), time.Since(proxy.Start()), w.Written()})
+		o.Progress(CaptureProgress{tap.Status(), time.Since(tap.Start()), w.Written()})
 	}
-	return proxy.Counts(), err
+	return tap.Counts(), err
 }
 
 // listen opens the door for clients, when it may be open to those who can reach it.
@@ -100,38 +110,48 @@ const flushPeriod = tape.DefaultFlush / 2
 
 // proxy starts the capture, and the tape that it goes to.
 func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder, error) {
-	redactor, err := newRedactor(o.Rules, o.RedactKey)
+	options, w, err := o.recording("proxy", fmt.Sprintf("proxy in front of %s", o.To))
 	if err != nil {
 		return nil, nil, err
 	}
-	sealed, err := o.Keys.Write()
-	if err != nil {
-		return nil, nil, err
-	}
-	sealed.Flush = flushPeriod
-	start := time.Now()
-	w, err := createRecorder(o.Out, tape.Meta{
-		Created: start, Start: start, Source: fmt.Sprintf("proxy in front of %s", o.To), Tool: o.Tool, Redaction: redactor.Policy(),
-	}, sealed, o.Rotation)
-	if err != nil {
-		return nil, nil, err
-	}
-	p.Options = capture.Options{
-		Source: "proxy", Start: start, Redact: redactor.Exchange, Sessions: o.Sessions,
-		Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
-	}
-	if memory := o.Limits.Memory; memory > 0 {
-		p.MemoryMax = min(64<<20, memory/4)
-		debug.SetMemoryLimit(memory * 9 / 10) // collect garbage rather than leave sessions out
-	}
-	if o.Match != "" {
-		p.Filter = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, o.Match) }
-	}
+	p.Options = options
 	proxy, err := capture.NewProxy(o.To, w, p)
 	if err != nil {
 		return nil, nil, errors.Join(err, w.Close(), os.RemoveAll(o.Out))
 	}
 	return proxy, w, nil
+}
+
+// recording starts the tape of a capture, which its ledger calls source, and says how the capture is to go there.
+func (o CaptureOptions) recording(source, about string) (c capture.Options, w recorder, err error) {
+	redactor, err := newRedactor(o.Rules, o.RedactKey)
+	if err != nil {
+		return c, nil, err
+	}
+	sealed, err := o.Keys.Write()
+	if err != nil {
+		return c, nil, err
+	}
+	sealed.Flush = flushPeriod
+	start := time.Now()
+	w, err = createRecorder(o.Out, tape.Meta{
+		Created: start, Start: start, Source: about, Tool: o.Tool, Redaction: redactor.Policy(),
+	}, sealed, o.Rotation)
+	if err != nil {
+		return c, nil, err
+	}
+	c = capture.Options{
+		Source: source, Start: start, Redact: redactor.Exchange, Sessions: o.Sessions,
+		Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
+	}
+	if memory := o.Limits.Memory; memory > 0 {
+		c.MemoryMax = min(64<<20, memory/4)
+		debug.SetMemoryLimit(memory * 9 / 10) // collect garbage rather than leave sessions out
+	}
+	if o.Match != "" {
+		c.Filter = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, o.Match) }
+	}
+	return c, w, nil
 }
 
 const killPeriod = 100 * time.Millisecond // between two looks for the kill file

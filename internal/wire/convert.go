@@ -15,6 +15,7 @@ import (
 
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/capture/passive"
 	"github.com/gameday-dev/gameday/replay/redact"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
@@ -26,6 +27,7 @@ const FormatTape capture.Format = "tape"
 type ConvertOptions struct {
 	From, To string                // paths; To must not exist yet
 	Import   capture.ImportOptions // how From is read, when it is no tape
+	Ports    []uint16              // of servers, when From holds packets; all when empty
 	Format   capture.Format        // of To; empty lets the ending of its name decide
 	Base     string                // of URLs in what is written; empty means the recorded hosts
 	Rules    Rules
@@ -55,6 +57,10 @@ func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) 
 	}
 	if o.Format, err = outputFormat(o.To, o.Format); err != nil {
 		return done, err
+	}
+	if packets, err := passive.OpenFile(o.From); err == nil {
+		defer packets.Close() //nolint:errcheck // it was only read
+		return o.packets(ctx, packets)
 	}
 	c := &conversion{o: o, rules: rules}
 	if err := c.open(); err != nil {

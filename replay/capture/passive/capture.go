@@ -46,44 +46,52 @@ const bookEvery = time.Second
 // drainMax is how long a capture that is asked to end reads what was captured before.
 const drainMax = time.Second
 
-// Capture records what the packets tell until they end, or ctx does, and returns the ledger. It closes neither the packets nor
-// the recorder. A file that was cut off in the middle of a packet is read as far as it goes, and Problem is told.
-func Capture(ctx context.Context, from Packets, to replay.Recorder, o Options) (replay.Counts, error) {
-	if o.Source == "" {
-		o.Source = "packets"
-	}
-	in := capture.NewIntake(to, o.Options)
-	c := &collector{in: in, named: len(o.Ports) > 0}
-	c.start, c.bodyMax = in.Start().UnixNano(), in.BodyMax()
-	w := &watch{collector: c, from: from, assembler: tcpstream.New(tcpstream.Options{
-		Ports: o.Ports,
-		Open:  func(t tcpstream.Conn) tcpstream.Handler { return newConn(c, t) },
-	})}
-	err := w.run(ctx)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		if o.Problem != nil {
-			o.Problem(fmt.Errorf("%w: what follows is missing", err))
-		}
-		in.Lose(replay.Gap{From: c.since(w.now), To: c.since(w.now), Cause: "file cut off"})
-		err = nil
-	}
-	w.assembler.Close()
-	w.books(time.Unix(0, w.now))
-	err = errors.Join(err, in.Close())
-	return in.Counts(), err
-}
-
-// watch leads packets through the assembler and keeps the books.
-type watch struct {
-	*collector
+// A Watch records what packets tell. Its Tap says how it is doing, and stops it.
+type Watch struct {
+	*capture.Tap
+	collector *collector
 	from      Packets
 	assembler *tcpstream.Assembler
+	problem   func(error)
 	now       int64 // time of the latest packet, ns
 	booked    int64 // when the books were kept last
 	dropped   uint64
 }
 
-func (w *watch) run(ctx context.Context) error {
+// New prepares a capture. The caller runs it, and closes the packets and the recorder after that.
+func New(from Packets, to replay.Recorder, o Options) *Watch {
+	if o.Source == "" {
+		o.Source = "packets"
+	}
+	in := capture.NewIntake(to, o.Options)
+	c := &collector{in: in, named: len(o.Ports) > 0, start: in.Start().UnixNano(), bodyMax: in.BodyMax()}
+	return &Watch{
+		Tap: in.Tap, collector: c, from: from, problem: o.Problem,
+		assembler: tcpstream.New(tcpstream.Options{
+			Ports: o.Ports,
+			Open:  func(t tcpstream.Conn) tcpstream.Handler { return newConn(c, t) },
+		}),
+	}
+}
+
+// Run records until the packets end, or ctx does, and returns the first error of packets or recorder. A file that was cut
+// off in the middle of a packet is read as far as it goes, and Options.Problem is told.
+func (w *Watch) Run(ctx context.Context) error {
+	err := w.read(ctx)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		if w.problem != nil {
+			w.problem(fmt.Errorf("%w: what follows is missing", err))
+		}
+		at := w.collector.since(w.now)
+		w.collector.in.Lose(replay.Gap{From: at, To: at, Cause: "file cut off"})
+		err = nil
+	}
+	w.assembler.Close()
+	w.books(time.Unix(0, w.now))
+	return errors.Join(err, w.Close())
+}
+
+func (w *Watch) read(ctx context.Context) error {
 	var stop time.Time // when to leave what is still there
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil { // asked to end: that is no error
@@ -111,7 +119,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		if w.now-w.booked >= int64(bookEvery) {
 			w.books(p.At)
-			if err := w.in.Err(); err != nil {
+			if err := w.collector.in.Err(); err != nil {
 				return err
 			}
 		}
@@ -119,12 +127,13 @@ func (w *watch) run(ctx context.Context) error {
 }
 
 // books notes what was dropped, and hands the accounts on.
-func (w *watch) books(now time.Time) {
+func (w *Watch) books(now time.Time) {
+	c := w.collector
 	if dropped := w.from.Dropped(); dropped > w.dropped {
-		from := max(w.booked, w.start)
-		w.in.Lose(replay.Gap{From: w.since(from), To: w.since(max(now.UnixNano(), from)), Lost: dropped - w.dropped, Cause: replay.LostKernel})
+		from := max(w.booked, c.start)
+		c.in.Lose(replay.Gap{From: c.since(from), To: c.since(max(now.UnixNano(), from)), Lost: dropped - w.dropped, Cause: replay.LostKernel})
 		w.dropped = dropped
 	}
-	w.account(w.assembler.Stats())
+	c.account(w.assembler.Stats())
 	w.booked = w.now
 }

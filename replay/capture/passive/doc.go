@@ -9,5 +9,5 @@
 // certainty is left out, and each stretch that is missing becomes a gap record with its cause. Every
 // byte that packets carried is in the ledger under what became of it.
 //
-// [Capture] does it all; see its example.
+// A [Watch] does it all; see its example.
 package passive

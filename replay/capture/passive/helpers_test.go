@@ -70,8 +70,9 @@ func (p *packets) Close() error    { return nil }
 func captured(t testing.TB, frames []tcptest.Frame, ports ...uint16) (*shelf, replay.Counts) {
 	s := new(shelf)
 	o := passive.Options{Options: capture.Options{Source: "test", Start: monday, Wait: true}, Ports: ports}
-	counts, err := passive.Capture(context.Background(), &packets{frames: frames}, s, o)
-	require.NoError(t, err)
+	watch := passive.New(&packets{frames: frames}, s, o)
+	require.NoError(t, watch.Run(context.Background()))
+	counts := watch.Counts()
 	require.EqualValues(t, len(s.exchanges), counts.Captured)
 	if len(frames) > 0 {
 		require.Equal(t, counts, s.ledger["test"])

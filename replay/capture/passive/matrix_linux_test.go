@@ -163,7 +163,7 @@ func expectations(i int) map[string]*replay.Exchange {
 	}
 	s := new(shelf)
 	o := passive.Options{Options: capture.Options{Start: monday, Wait: true}}
-	_, _ = passive.Capture(context.Background(), &packets{frames: say(append(lines, "")...).Frames}, s, o)
+	_ = passive.New(&packets{frames: say(append(lines, "")...).Frames}, s, o).Run(context.Background())
 	all := make(map[string]*replay.Exchange)
 	for _, x := range s.exchanges {
 		all[x.Target] = x
@@ -305,8 +305,9 @@ func beside(t *testing.T, l link) (ours []score, counts replay.Counts, gors []sc
 		endGor = startGor(t, l.watch, ports)
 		go func() {
 			o := passive.Options{Ports: ports, Options: capture.Options{Start: start}}
-			var err error
-			counts, err = passive.Capture(ctx, from, s, o)
+			watch := passive.New(from, s, o)
+			err := watch.Run(ctx)
+			counts = watch.Counts()
 			done <- errors.Join(err, from.Close())
 		}()
 	})

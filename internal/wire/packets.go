@@ -1,0 +1,69 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/capture/passive"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// captureInterface records what passes a network interface until ctx ends.
+func (o CaptureOptions) captureInterface(ctx context.Context) (replay.Counts, error) {
+	packets, err := passive.OpenInterface(o.Interface, o.Ports...)
+	if err != nil {
+		return replay.Counts{}, err
+	}
+	name := "interface " + o.Interface
+	options, w, err := o.recording(name, fmt.Sprintf("%s, port %s", name, strings.Trim(fmt.Sprint(o.Ports), "[]")))
+	if err != nil {
+		return replay.Counts{}, errors.Join(err, packets.Close())
+	}
+	if o.Ready != nil {
+		o.Ready(o.Interface)
+	}
+	watch := passive.New(packets, w, passive.Options{Options: options, Ports: o.Ports})
+	counts, err := o.run(ctx, watch.Tap, w, func() error { return watch.Run(ctx) })
+	return counts, errors.Join(err, packets.Close())
+}
+
+// formatPackets is a file of packets among the formats of recordings.
+const formatPackets capture.Format = "pcap"
+
+// packets turns a file of packets into a tape. For any other format, and for filters and rewriting, convert the tape.
+func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done Converted, err error) {
+	done.From = formatPackets
+	if o.Format != FormatTape || len(o.Rules.Filters)+len(o.Rules.Rewrites) > 0 || o.Prettify {
+		return done, Refused{fmt.Errorf("convert %s: packets become a tape, whole: write %s first, and convert that", o.From, "FILE"+TapeSuffix)}
+	}
+	redactor, err := newRedactor(o.Redact, "")
+	if err != nil {
+		return done, err
+	}
+	w, err := tape.Create(o.To, tape.Meta{
+		Created: time.Now(), Start: from.Start(), Source: o.From, Tool: o.Tool, Redaction: redactor.Policy(),
+	}, tape.Options{})
+	if err != nil {
+		return done, err
+	}
+	watch := passive.New(from, w, passive.Options{
+		Ports: o.Ports, Problem: o.Problem,
+		Options: capture.Options{Source: o.From, Start: from.Start(), Redact: redactor.Exchange, Sessions: o.Import.Sessions, Wait: true},
+	})
+	err = errors.Join(watch.Run(ctx), w.Close())
+	done.Counts = watch.Counts()
+	done.Written = done.Counts.Captured
+	switch {
+	case err == nil && ctx.Err() != nil:
+		err = fmt.Errorf("convert %s: stopped before its end: %w", o.From, context.Cause(ctx))
+	case err == nil && done.Written == 0:
+		err = errors.Join(fmt.Errorf("convert %s: no exchange of HTTP/1 in its packets: %v", o.From, done.Counts.Packets), os.Remove(o.To))
+	}
+	return done, err
+}
