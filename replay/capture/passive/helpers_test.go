@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -128,4 +129,26 @@ func briefs(s *shelf) []string {
 		all = append(all, brief(x))
 	}
 	return all
+}
+
+// load is requests over 50 connections, as a capture holds them.
+func load(requests, body int) []tcptest.Frame {
+	var talks []*tcptest.Talk
+	var frames []tcptest.Frame
+	for i := range 50 {
+		talk := &tcptest.Talk{
+			Client: netip.AddrPortFrom(client.Addr(), uint16(20_000+i)), Server: server, Now: monday.Add(time.Duration(i) * time.Microsecond),
+		}
+		talk.Open()
+		talks = append(talks, talk)
+	}
+	for i := range requests {
+		talk := talks[i%len(talks)]
+		talk.Send(false, fmt.Appendf(nil, "POST /item/%d HTTP/1.1\r\nHost: shop\r\nUser-Agent: bench\r\nAccept: */*\r\nContent-Length: %d\r\n\r\n%s",
+			i, body, strings.Repeat("x", body)))
+		talk.Send(true, []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}"))
+		frames = append(frames, talk.Frames...)
+		talk.Frames = nil
+	}
+	return frames
 }
