@@ -62,6 +62,7 @@ one tape.`,
 	f.BoolVar(&o.Security.Insecure, "insecure", false, "take any certificate of the service")
 	f.StringVar(&o.Out, "out", "", "tape to write; it must not exist yet")
 	f.StringVar(&o.Match, "match", "", "record only paths that begin so")
+	f.BoolVar(&o.Replays, "replays", false, "record replayed requests too, which are left out otherwise")
 	f.StringVar(&o.Sessions.Cookie, "session-cookie", "", `cookie that tells sessions apart ("sid")`)
 	f.StringVar(&o.Sessions.Header, "session-header", "", `header that tells sessions apart ("Authorization")`)
 	f.StringSliceVar(&o.Rules.Headers, "redact-header", nil, "one more header to redact")

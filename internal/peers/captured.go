@@ -82,7 +82,7 @@ func (b *bench) listen(ctx context.Context, name string, w work) (r recorded, er
 	switch name {
 	case "gameday":
 		out += ".gdtape"
-		args = []string{b.gameday, "capture", "--interface", "lo", "--port", port, "--out", out}
+		args = []string{b.gameday, "capture", "--interface", "lo", "--port", port, "--replays", "--out", out}
 	case "gor":
 		args = []string{b.find(name), "--input-raw", addr, "--output-file", out, "--output-file-append", "--output-file-queue-limit", "0"}
 	case "tcpdump":

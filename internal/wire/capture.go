@@ -34,6 +34,7 @@ type CaptureOptions struct {
 	Keys      Keys   // who may read the tape
 	Sessions  capture.Sessions
 	Match     string // only requests whose path begins so; all when empty
+	Replays   bool   // replayed requests too
 	Limits    Limits
 	KillFile  string           // nothing is recorded while this file exists
 	Kill      <-chan os.Signal // the first one ends recording
@@ -141,7 +142,7 @@ func (o CaptureOptions) recording(source, about string) (c capture.Options, w re
 		return c, nil, err
 	}
 	c = capture.Options{
-		Source: source, Start: start, Redact: redactor.Exchange, Sessions: o.Sessions,
+		Source: source, Start: start, Redact: redactor.Exchange, Sessions: o.Sessions, Replays: o.Replays,
 		Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
 	}
 	if memory := o.Limits.Memory; memory > 0 {

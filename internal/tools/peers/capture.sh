@@ -1,9 +1,10 @@
 #!/bin/sh
 # Shows how much of the traffic that is hard to capture gameday and gor v1.3.2 find, of the same connections, on the
 # loopback device and on a cable with packets of 1500 bytes. It needs root, for network namespaces. Where gor cannot be
-# built, gameday runs alone.
+# built (it needs cgo and libpcap-dev), gameday runs alone.
 set -eu
-if sh internal/tools/peers/gor.sh; then
+sh internal/tools/peers/install.sh bin/peers gor >/dev/null
+if [ -x bin/peers/gor ]; then
 	GOR=$(pwd)/bin/peers/gor
 	export GOR
 fi

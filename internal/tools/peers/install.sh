@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the programs that gameday is measured against into DIR: the Go ones from the module proxy, at exact versions
 # and from scratch modules, the others from Debian's packages (as root). What cannot be had is named and left out.
-# Usage: install.sh DIR
+# Usage: install.sh DIR [PROGRAM], where PROGRAM is one of the Go ones: the only one that is built then
 set -eu
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
+only=${2:-}
 
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ -z "$only" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	missing=
 	for package in wrk nghttp2-client nginx-light haproxy tcpdump libpcap-dev; do
 		dpkg -s $package >/dev/null 2>&1 || missing="$missing $package"
@@ -17,6 +18,7 @@ fi
 # build NAME MODULE VERSION PACKAGE
 build() {
 	[ -x "$dir/$1" ] && return
+	[ -z "$only" ] || [ "$only" = "$1" ] || return 0
 	src=$dir/src/$1
 	mkdir -p "$src"
 	(
