@@ -15,7 +15,6 @@ import (
 
 // sentExchange is one that a conversation holds, with the places of its bytes.
 type sentExchange struct {
-	want               string
 	request, response  string // bodies
 	requestAt, replyAt [2]int // from, to
 }

@@ -379,15 +379,15 @@ func isMethodByte(c byte) bool {
 
 // startLine reports whether b begins with a whole request line, or status line.
 func startLine(b []byte, request bool) bool {
-	end := bytes.IndexByte(b, '\n')
-	if end < 0 {
+	line, _, whole := bytes.Cut(b, []byte{'\n'})
+	if !whole {
 		return false
 	}
 	if request {
-		_, _, _, ok := requestLine(b[:end])
+		_, _, _, ok := requestLine(line)
 		return ok
 	}
-	_, ok := statusLine(b[:end])
+	_, ok := statusLine(line)
 	return ok
 }
 
