@@ -41,6 +41,7 @@ var imports = map[string][]string{
 	"replay/guard":                  {"internal/mark"},
 	"replay/redact":                 {"", "replay"},
 	"replay/tape":                   {"", "replay"},
+	"replay/timeshift":              {},
 	"reports":                       {"", "internal/hist", "internal/chart"},
 	"gamedaytest":                   {"", "internal/wire", "internal/linkproxy"},
 	"cmd/gameday":                   {"...", "internal/wire"},

@@ -92,6 +92,7 @@ type Fidelity struct {
 	Seconds       int               `json:"seconds"`
 	Connections   int64             `json:"connections"`       // opened
 	Senders       map[string]int64  `json:"senders,omitempty"` // requests by how they were sent
+	Shifted       map[string]int64  `json:"shifted,omitempty"` // recorded times that were moved to the present, by kind
 	OwnCPU        float64           `json:"own_cpu"`           // cores used by the harness process
 
 	Timings                     // of all requests

@@ -55,6 +55,12 @@ type Config struct {
 	Ack      Ack
 	Results  *Results // one record per request, if wanted
 
+	// Shift moves times to the present, if set: it is asked about each value of a request that a rule or a live value does
+	// not replace, with the wall times of its recording and of its sending, and says what is sent instead. Recorded is
+	// the wall time of the tape's offset zero.
+	Shift    func(value string, recorded, now time.Time) (string, bool)
+	Recorded time.Time
+
 	// Watch is given every answer, if set, by the threads that send: it must not block. All answers are then kept, up
 	// to 256 KiB of their bodies.
 	Watch func(*Answered)
@@ -110,9 +116,15 @@ func New(c Config) (*Player, error) {
 	p.rates, p.series, p.lag = newRates(p.routes.flows), newSeries(p.routes.flows), newLag(maxLate)
 	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
 	p.makeEngine()
+	editor := newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/"))
+	if c.Shift != nil {
+		editor.shift = func(value string, at, due time.Duration) (string, bool) {
+			return c.Shift(value, c.Recorded.Add(at), p.start.Add(due))
+		}
+	}
 	p.feed = &feed{
 		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
-		editor: newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/")), seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
+		editor: editor, seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
@@ -198,6 +210,7 @@ func (c Config) validate() error {
 	wrong(!slices.Contains([]string{paceTape, paceThink}, t.Pace), "traffic pace %q: want tape or think", t.Pace)
 	wrong(t.RateCap < 0 || t.RateCap > maxCap || t.RateCap != t.RateCap, "traffic rate_cap %g: want at most %d per second", t.RateCap, maxCap)
 	wrong(t.RateCap == 0 && t.CapBy != "" || t.RateCap != 0 && t.CapBy != capSlow && t.CapBy != capThin, "traffic cap_by %q: want slow or thin, beside a rate_cap", t.CapBy)
+	wrong(c.Shift != nil && c.Recorded.IsZero(), "traffic: times cannot be moved: the tape does not say when it was recorded")
 	wrong(c.MaxConns < 0, "traffic: %d connections", c.MaxConns)
 	wrong(c.Shards < 0 || c.Shards > maxShards, "traffic: %d shards: want 1 to %d", c.Shards, maxShards)
 	wrong(len(c.Targets) == 0, "traffic: no target URL")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	gameday "github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/mark"
@@ -66,10 +67,12 @@ type editor struct {
 	binders  []binder
 	ackFlow  int
 	ackID    string
-	host     string // of the target
-	prefix   string // of every path there
-	http2    bool   // all requests
-	watched  bool   // by somebody who looks at answers
+	host     string                                                   // of the target
+	prefix   string                                                   // of every path there
+	http2    bool                                                     // all requests
+	watched  bool                                                     // by somebody who looks at answers
+	due      time.Duration                                            // of the exchange in hand
+	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
 	composer composer
 }
 
@@ -105,7 +108,7 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 	e.protocol(r, x)
 	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
 	active := e.binding(x, l)
-	e.compose(r, x, l.sorter(x, active), active)
+	e.compose(r, x, e.sorter(x, l, active), active)
 	r.captures = e.learnByHand(l.learn(x), x, l)
 	if e.watched {
 		r.watched = x
@@ -132,8 +135,8 @@ func (e *editor) protocol(r *request, x *Exchange) {
 	}
 }
 
-// sorter recognises what the session knows, and its present idempotency key. Rules by hand come first.
-func (l *lesson) sorter(x *Exchange, active []*binder) sorter {
+// sorter recognises what the session knows, its present idempotency key, and times. Rules by hand come first.
+func (e *editor) sorter(x *Exchange, l *lesson, active []*binder) sorter {
 	key := x.Header.Get("Idempotency-Key")
 	deaf := (x.Response == nil || x.ShapeOnly) && len(l.known) == 0 // nothing was or will be learnt
 	return func(at spot, value string, code coding) (part, bool) {
@@ -147,8 +150,11 @@ func (l *lesson) sorter(x *Exchange, active []*binder) sorter {
 			return part{rekeyed, code, value}, true
 		case !deaf && l.recognise(value):
 			return part{live, code, value}, true
+		case e.shift == nil:
+			return part{}, false
 		}
-		return part{}, false
+		now, ok := e.shift(value, x.At, e.due)
+		return part{literal, code, now}, ok && code.accepts(now)
 	}
 }
 

@@ -84,6 +84,13 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 	}
 	line(b, "Sent late", fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d seconds limited by the generator", short(f.LatenessP50), short(f.LatenessP99), short(f.LatenessMax), f.LimitedSecond, f.Seconds))
 	line(b, "Schedule", scheduleText(f))
+	if len(f.Shifted) > 0 {
+		var moved []string
+		for _, kind := range sortedNames(f.Shifted) {
+			moved = append(moved, fmt.Sprintf("%d %s", f.Shifted[kind], kind))
+		}
+		line(b, "Moved", strings.Join(moved, ", "))
+	}
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
 	if text := hostText(f); text != "" {
 		line(b, "Generator", text)

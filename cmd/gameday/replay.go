@@ -143,6 +143,8 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
 	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")
 	f.StringVar(&o.MarkKey, "mark-key", "", "file with the key that signs marks, made if there is none; $"+wire.MarkKeyVariable+" otherwise, and without both a key that no receiver knows")
+	f.BoolVar(&o.Shift.Times, "shift-time", false, "move recorded times to the present: dates, Unix times, and the claims of tokens")
+	f.StringVar(&o.Shift.JWTKey, "jwt-key", "", "file with the key that signs moved tokens: the PEM of an RSA or P-256 key, or a secret; without one they stay as they are")
 	f.BoolVar(&o.Diff.Recording, "diff", false, "compare the answers with the recorded ones")
 	f.StringVar(&o.Diff.Primary, "diff-primary", "", "compare them with those of the system at this URL, which gets the same requests")
 	f.StringVar(&o.Diff.Secondary, "diff-secondary", "", "URL of a second instance of the primary: where the two differ is noise")

@@ -25,6 +25,7 @@ type ReplayOptions struct {
 	HTTP2   bool // everything over HTTP/2
 	Shards  int  // threads that send; 1 when 0
 	Diff    DiffOptions
+	Shift   ShiftOptions
 	Slice   func(gameday.Slice)
 	Keys    Keys        // open an encrypted tape
 	Warn    func(error) // told of a tape that is not whole; may be nil
@@ -57,10 +58,15 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if err != nil {
 		return Replayed{}, errors.Join(Refused{err}, closeResults())
 	}
-	c, err := newCast(ctx, plan, replay.Config{
+	config := replay.Config{
 		Run: "replay", Key: key, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
-	}, o.Diff)
+	}
+	shifter, err := o.Shift.shifter(&config)
+	if err != nil {
+		return Replayed{}, errors.Join(err, closeResults())
+	}
+	c, err := newCast(ctx, plan, config, o.Diff)
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())
 	}
@@ -70,6 +76,9 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 			o.Slice(s)
 		}
 	})
+	if shifter != nil {
+		traffic.Fidelity.Shifted = shifter.Counts()
+	}
 	return Replayed{Traffic: traffic, Sender: c.players[0].Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
 }
 
