@@ -135,6 +135,12 @@ func (p *Proxy) forward(to *url.URL) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// net/http would guess a type and stamp a date where the service sent none.
 		w.Header()["Content-Type"], w.Header()["Date"] = nil, nil
+		defer func() {
+			if p := recover(); p != nil { // the service broke off: what came until then is the client's
+				_ = http.NewResponseController(w).Flush()
+				panic(p)
+			}
+		}()
 		proxy.ServeHTTP(w, r)
 	})
 }

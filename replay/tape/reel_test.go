@@ -78,8 +78,11 @@ func TestAReelKeepsTheNewestTapes(t *testing.T) {
 	w, err := tape.CreateReel(dir, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Millisecond, Sync: -1}, Size: 10_000, Keep: 2})
 	require.NoError(t, err)
 	xs := shopping(600, 1)
-	for _, x := range xs {
+	for i, x := range xs {
 		require.NoError(t, w.Record(x))
+		if i%20 == 19 {
+			require.NoError(t, w.Flush())
+		}
 	}
 	require.NoError(t, w.Close())
 	m, err := tape.ReadManifest(dir)
