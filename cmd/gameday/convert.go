@@ -41,7 +41,7 @@ are made up, at --source-rate.`,
 			told := 0
 			o.Problem = func(err error) {
 				if told++; told <= problemsShown { // the counts tell of the others
-					fmt.Fprintln(g.stderr, "left out:", err)
+					fmt.Fprintln(g.stderr, "warning:", err)
 				}
 			}
 			done, err := wire.Convert(c.Context(), o)

@@ -103,7 +103,7 @@ func (g *gor) read() error {
 		n := g.record(b)
 		b = b[n:]
 		if len(b) > 0 {
-			g.to.tell(g.place(), fmt.Errorf("separator missing before byte %d; read on from there", g.at+int64(n)))
+			g.to.tell(g.place(), fmt.Errorf("separator missing before byte %d; read as if it stood there", g.at+int64(n)))
 		}
 		g.at += int64(n)
 	}

@@ -177,7 +177,7 @@ func TestGorReadsOnWhereASeparatorIsMissing(t *testing.T) {
 			}
 			require.ElementsMatch(t, strings.Fields("/0 "+c.targets), targets)
 			require.Equal(t, c.lost, g.Counts().Lost)
-			require.Contains(t, problems[len(problems)-1], fmt.Sprintf("record at byte %d: separator missing before byte %d; read on from there",
+			require.Contains(t, problems[len(problems)-1], fmt.Sprintf("record at byte %d: separator missing before byte %d; read as if it stood there",
 				len(before), len(before)+len(c.first)))
 		})
 	}
