@@ -79,7 +79,7 @@ func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) 
 	err = c.copy(ctx, first)
 	done.Counts, done.Written = c.counts(), c.written
 	if err = errors.Join(err, c.finish(done.Counts)); err == nil && c.written == 0 {
-		err = fmt.Errorf("convert %s: none of its %d records can be used; as %s nothing is in it that may be written: choose its format with --format", o.From, done.Counts.Arrived(), c.from)
+		err = fmt.Errorf("convert %s: none of its %d records can be used; it was read as %s: if it is something else, say so with --format", o.From, done.Counts.Arrived(), c.from)
 	}
 	if err != nil && c.created && c.written == 0 {
 		err = errors.Join(err, os.Remove(o.To))
