@@ -143,7 +143,7 @@ func (p *Player) Collect() []gameday.Sample {
 	single := func(name string, value float64) gameday.Sample {
 		return gameday.Sample{Name: name, Labels: map[string]string{}, Value: value}
 	}
-	return append(append(p.series.samples(), p.rates.samples()...),
+	samples := append(append(p.series.samples(), p.rates.samples()...),
 		single("gameday_traffic_lag_seconds", p.lag.lastP99().Seconds()),
 		single("gameday_traffic_in_flight", float64(e.inFlight.Load())),
 		single("gameday_traffic_unsent_total", float64(e.unsent.Load())),
@@ -154,4 +154,8 @@ func (p *Player) Collect() []gameday.Sample {
 		single("gameday_traffic_connections_total", float64(e.opened.Load())),
 		single("gameday_traffic_factor", factor(p.surges.active())),
 	)
+	if share := p.feed.complete.Load(); share != nil {
+		samples = append(samples, single("gameday_capture_completeness", *share))
+	}
+	return samples
 }

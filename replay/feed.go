@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
@@ -49,18 +50,19 @@ type feed struct {
 	out    func([]*shot)
 	fed    func(time.Duration) // everything due before that has been handed over
 
-	source  Source
-	pass    int           // how often the tape has started, from 0
-	base    time.Duration // due time of the tape's zero in this pass
-	lastAt  time.Duration // of the newest exchange
-	count   int           // of exchanges in this pass
-	shapes  int64         // exchanges of all passes of which the tape has the shape only
-	trails  map[string]*trail
-	pending queue[pending]
-	seq     uint64
-	surging []*surge
-	ended   bool          // the tape ended before the planned length
-	horizon time.Duration // what is due before it is near enough
+	complete atomic.Pointer[float64] // share of what was to be captured that is on the tape; nil when not known
+	source   Source
+	pass     int           // how often the tape has started, from 0
+	base     time.Duration // due time of the tape's zero in this pass
+	lastAt   time.Duration // of the newest exchange
+	count    int           // of exchanges in this pass
+	shapes   int64         // exchanges of all passes of which the tape has the shape only
+	trails   map[string]*trail
+	pending  queue[pending]
+	seq      uint64
+	surging  []*surge
+	ended    bool          // the tape ended before the planned length
+	horizon  time.Duration // what is due before it is near enough
 }
 
 // plan is what of the traffic plan concerns time and number.
@@ -208,6 +210,7 @@ func (f *feed) next() (*Exchange, error) {
 			if err != nil {
 				return nil, fmt.Errorf("open tape: %w", err)
 			}
+			f.audit(source)
 			f.source, f.count = source, 0
 			f.trails = make(map[string]*trail)
 			if s, ok := source.(interface{ Seek(time.Duration) error }); ok && f.plan.start > 0 {
@@ -236,6 +239,15 @@ func (f *feed) next() (*Exchange, error) {
 			return nil, nil
 		}
 		f.rewind()
+	}
+}
+
+// audit takes note of how complete the capture is, where somebody kept accounts.
+func (f *feed) audit(source Source) {
+	if a, ok := source.(Audited); ok {
+		if share, known := a.Ledger().Total().Completeness(); known {
+			f.complete.Store(&share)
+		}
 	}
 }
 

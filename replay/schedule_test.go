@@ -204,3 +204,31 @@ func TestWrongSchedulesAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// An audited source says what its capture missed.
+type audited struct{ Source }
+
+func (audited) Ledger() Ledger { return Ledger{"proxy": {Captured: 99, Lost: Tally{"queue full": 1}}} }
+
+func TestHowCompleteTheCaptureIsCanBeAskedFor(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	for _, tt := range []struct {
+		open func() (Source, error)
+		want []float64
+	}{
+		{opener(get("a", 0, "/")), nil},
+		{func() (Source, error) { s, err := opener(get("a", 0, "/"))(); return audited{s}, err }, []float64{0.99}},
+	} {
+		p, err := New(Config{Open: tt.open, Targets: []string{url}})
+		require.NoError(t, err)
+		_, err = p.Run(t.Context(), time.Now(), nil)
+		require.NoError(t, err)
+		var got []float64
+		for _, s := range p.Collect() {
+			if s.Name == "gameday_capture_completeness" {
+				got = append(got, s.Value)
+			}
+		}
+		require.Equal(t, tt.want, got)
+	}
+}

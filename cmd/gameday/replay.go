@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func newReplay(g *global) *cobra.Command {
 	var timeout, start, maxLate, retryGap time.Duration
 	var flows, binds []string
 	var rules wire.Rules
-	var rateCap string
+	var rateCap, hdr string
 	var asJSON bool
 	var maxWrong string
 	c := &cobra.Command{
@@ -95,6 +96,11 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 			if err != nil {
 				return failed(err)
 			}
+			if hdr != "" {
+				if err := writeHDR(hdr, done); err != nil {
+					return failed(err)
+				}
+			}
 			if asJSON {
 				e := json.NewEncoder(g.stdout)
 				e.SetIndent("", "  ")
@@ -155,6 +161,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
+	f.StringVar(&hdr, "hdr", "", "write every second of every flow as a log that the tools of HdrHistogram read")
 	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
 	addIdentities(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
@@ -188,6 +195,15 @@ func tooWrong(d *gameday.Diff, bound float64) error {
 		return exitError{code: gameday.ResultFail.ExitCode(), err: fmt.Errorf("%.3g%% of the answers are wrong or errors, the bound is %.3g%%", 100*d.Wrong(), 100*bound)}
 	}
 	return nil
+}
+
+// writeHDR writes the distributions of a replay to a file of its own.
+func writeHDR(path string, done wire.Replayed) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(reports.HDRLog(file, done.Started, done.Traffic), file.Close())
 }
 
 // parseFlows reads "name=METHOD /path".

@@ -35,6 +35,7 @@ type ReplayOptions struct {
 type Replayed struct {
 	Traffic gameday.Traffic
 	Sender  string // how requests were sent
+	Started time.Time
 	Length  time.Duration
 }
 
@@ -79,7 +80,7 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if shifter != nil {
 		traffic.Fidelity.Shifted = shifter.Counts()
 	}
-	return Replayed{Traffic: traffic, Sender: c.players[0].Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
+	return Replayed{Traffic: traffic, Started: start, Sender: c.players[0].Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
 }
 
 // createResults opens the file that vegeta reads, if one is wanted.
