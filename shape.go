@@ -39,7 +39,7 @@ func ParseShape(text string) (Shape, error) {
 	default:
 		return Shape{}, fmt.Errorf("shape %q: want recorded, steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or sine:20/s..80/s:60s", text)
 	}
-	for _, part := range strings.Split(rates, separator) {
+	for part := range strings.SplitSeq(rates, separator) {
 		rate, err := ParseRate(part)
 		if err != nil {
 			return Shape{}, fmt.Errorf("shape %q: %w", text, err)
