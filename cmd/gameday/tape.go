@@ -18,12 +18,13 @@ func newTape(g *global) *cobra.Command {
 }
 
 func newTapeInfo(g *global) *cobra.Command {
-	var verify bool
+	var verify, asJSON bool
 	var keys wire.Keys
 	c := &cobra.Command{
 		Use:   "info TAPE",
 		Short: "Summarise a tape: times, counts, ledger, damage; of a directory of tapes, show the manifest",
 		Example: `  gameday tape info fixtures/tapes/shop.gdtape --verify
+  gameday tape info shop.gdtape --json | jq .ledger
   gameday tape info tapes --verify`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -34,11 +35,9 @@ func newTapeInfo(g *global) *cobra.Command {
 			if err != nil {
 				return failed(err)
 			}
-			text, err := json.MarshalIndent(info, "", "  ")
-			if err != nil {
+			if err := showInfo(g, args[0], info, asJSON); err != nil {
 				return failed(err)
 			}
-			fmt.Fprintf(g.stdout, "%s\n", text)
 			if len(info.Damage) > 0 {
 				return failed(info.Damage[0])
 			}
@@ -46,8 +45,21 @@ func newTapeInfo(g *global) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&verify, "verify", false, "read every byte instead of the index alone")
+	c.Flags().BoolVar(&asJSON, "json", false, "print everything as JSON, times in nanoseconds")
 	addIdentities(c, &keys)
 	return c
+}
+
+func showInfo(g *global, path string, info tape.Info, asJSON bool) error {
+	if !asJSON {
+		return wire.ShowTape(g.stdout, path, info)
+	}
+	text, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(g.stdout, "%s\n", text)
+	return err
 }
 
 func reelInfo(g *global, dir string, verify bool) error {
