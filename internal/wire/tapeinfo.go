@@ -65,23 +65,21 @@ func orNone(s, none string) string {
 
 // account says what became of the exchanges of one source.
 func account(c replay.Counts) string {
-	text := fmt.Sprintf("%d arrived, %d recorded", c.Arrived(), c.Captured)
-	for _, part := range []struct {
-		label string
-		of    replay.Tally
-	}{{"left out by", c.Filtered}, {"lost to", c.Lost}} {
-		for _, name := range slices.Sorted(maps.Keys(part.of)) {
-			text += fmt.Sprintf(", %d %s %s", part.of[name], part.label, name)
+	parts := []string{fmt.Sprintf("%d arrived, %d recorded", c.Arrived(), c.Captured)}
+	list := func(of replay.Tally, label string) {
+		for _, name := range slices.Sorted(maps.Keys(of)) {
+			parts = append(parts, fmt.Sprintf("%d %s %s", of[name], label, name))
 		}
 	}
-	if c.Sampled > 0 {
-		text += fmt.Sprintf(", %d sampled out", c.Sampled)
+	list(c.Filtered, "left out by")
+	list(c.Lost, "lost to")
+	for _, n := range []struct {
+		of    uint64
+		label string
+	}{{c.Sampled, "sampled out"}, {c.Truncated, "with a body cut"}, {c.Cut, "broken off"}} {
+		if n.of > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.of, n.label))
+		}
 	}
-	if c.Truncated > 0 {
-		text += fmt.Sprintf("; %d with a body cut", c.Truncated)
-	}
-	if c.Cut > 0 {
-		text += fmt.Sprintf("; %d broken off", c.Cut)
-	}
-	return text
+	return strings.Join(parts, ", ")
 }
