@@ -29,7 +29,7 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each mutant")
 	baseline := flag.Int("baseline", 10, "runs of each scenario without a mutant")
 	only := flag.String("only", "", "comma-separated mutants or scenarios; all when empty")
-	results := flag.String("results", "out/track-record.jsonl", "file that runs are appended to")
+	results := flag.String("results", "docs/track-record.jsonl", "file that runs are appended to; it is the evidence of the page")
 	store := flag.String("store", "out/track-record", "directory of runs")
 	write := flag.Bool("write", false, "only write the page from the runs there are")
 	flag.Parse()

@@ -15,7 +15,8 @@ func render(l *runLog) string {
 
 A scenario is worth its name when it passes on a healthy system and fails when the bug it was made for is planted.
 This page says what was run, what was caught, and what was not. It is written by
-` + "`make track-record`" + `, which takes hours; each run starts the whole supermarket.
+` + "`make track-record`" + `, which takes hours; each run starts the whole supermarket. Every run is a line of
+[track-record.jsonl](track-record.jsonl), with all that did not hold.
 
 ## Scenarios on the healthy supermarket
 
