@@ -43,6 +43,9 @@ func NewRemote(address string, start time.Time, own *Store) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use Prometheus at %s: %w", u, err)
 	}
+	// A Prometheus knows milliseconds and rounds what it is asked: with more than that in the question, half of all runs
+	// would find its answers a millisecond beside the seconds that they asked for.
+	start = start.Truncate(time.Millisecond)
 	return &Remote{url: u.String(), start: start, own: own, api: v1.NewAPI(client)}, nil
 }
 
@@ -115,7 +118,7 @@ func (r *Remote) offsets(matrix model.Matrix) []gameday.Series {
 	for _, stream := range matrix {
 		points := make([]gameday.Point, len(stream.Values))
 		for i, p := range stream.Values {
-			at := p.Timestamp.Time().Sub(time.UnixMilli(r.start.UnixMilli()))
+			at := p.Timestamp.Time().Sub(r.start)
 			points[i] = gameday.Point{At: gameday.Duration(at), Value: float64(p.Value)}
 		}
 		if len(points) == 0 {

@@ -24,7 +24,7 @@ func TestRemoteAnswersInOffsets(t *testing.T) {
 		fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[1700000005.123,"0"],[1700000007.123,"NaN"]]}]}}`)
 	}))
 	defer server.Close()
-	r, err := NewRemote(server.URL, runStart, nil)
+	r, err := NewRemote(server.URL, runStart.Add(742*time.Microsecond), nil) // a Prometheus would round it up
 	require.NoError(t, err)
 	got, err := r.Range(context.Background(), `up == 0`, 5*second, 7*second, 0)
 	require.NoError(t, err)
