@@ -32,7 +32,7 @@ The service never waits for the recorder: what it cannot keep up with is counted
 
 With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 is put together from them. This
 needs Linux, and root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are
-counted as lost. TLS cannot be read this way.
+counted as lost. --interface any takes all interfaces. TLS cannot be read this way.
 
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
 taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
@@ -40,6 +40,7 @@ goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes 
 one tape.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --interface eth0 --port 8080 --out shop.gdtape
+  gameday capture --interface any --port 8080 --buffer 64MB --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt
   gameday capture --to https://10.0.0.7 --ca ca.pem --cert shop.pem --key shop.key --listen :443 --allow-remote --out shop.gdtape
@@ -52,7 +53,8 @@ one tape.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.To, "to", "", "base URL of the service")
-	f.StringVar(&o.Interface, "interface", "", "network interface to watch instead")
+	f.StringSliceVar(&o.Interfaces, "interface", nil, "network interface to watch instead (repeatable); any for all of them")
+	f.Var((*byteSize)(&o.Buffer), "buffer", "bytes of packets that the kernel holds while gameday is busy, with --interface (default 16MB)")
 	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface (repeatable)")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
 	f.BoolVar(&o.Remote, "allow-remote", false, "let --listen be an address that other machines reach")
@@ -96,7 +98,7 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	line := &captureLine{to: g.stderr, terminal: isTerminal("")}
 	o.Progress = line.show
 	o.Ready = func(addr string) {
-		if o.Interface != "" {
+		if len(o.Interfaces) > 0 {
 			fmt.Fprintf(g.stderr, "recording HTTP/1 from and to port %s on %s; Ctrl-C ends\n", (*ports)(&o.Ports), addr)
 			return
 		}

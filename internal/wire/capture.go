@@ -21,26 +21,27 @@ import (
 
 // CaptureOptions say what is recorded.
 type CaptureOptions struct {
-	To        string // base URL of the service
-	Listen    string // address of the proxy
-	Interface string // watched instead, when it is given: what passes it from and to Ports
-	Ports     []uint16
-	Remote    bool // Listen may be an address that other machines reach
-	Security  Security
-	Out       string // path of the tape, or of the directory of a reel
-	Rotation  Rotation
-	Rules     redact.Rules
-	RedactKey string // file with the key of pseudonyms; see newRedactor
-	Keys      Keys   // who may read the tape
-	Sessions  capture.Sessions
-	Match     string // only requests whose path begins so; all when empty
-	Replays   bool   // replayed requests too
-	Limits    Limits
-	KillFile  string           // nothing is recorded while this file exists
-	Kill      <-chan os.Signal // the first one ends recording
-	Tool      string
-	Ready     func(addr string)     // called when the proxy listens
-	Progress  func(CaptureProgress) // called every second, and at the end; may be nil
+	To         string   // base URL of the service
+	Listen     string   // address of the proxy
+	Interfaces []string // watched instead, when there are any: what passes them from and to Ports; see passive.Interfaces
+	Ports      []uint16
+	Buffer     int64 // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
+	Remote     bool  // Listen may be an address that other machines reach
+	Security   Security
+	Out        string // path of the tape, or of the directory of a reel
+	Rotation   Rotation
+	Rules      redact.Rules
+	RedactKey  string // file with the key of pseudonyms; see newRedactor
+	Keys       Keys   // who may read the tape
+	Sessions   capture.Sessions
+	Match      string // only requests whose path begins so; all when empty
+	Replays    bool   // replayed requests too
+	Limits     Limits
+	KillFile   string           // nothing is recorded while this file exists
+	Kill       <-chan os.Signal // the first one ends recording
+	Tool       string
+	Ready      func(addr string)     // called when the proxy listens
+	Progress   func(CaptureProgress) // called every second, and at the end; may be nil
 }
 
 // CaptureProgress is how far a capture is.
@@ -53,8 +54,8 @@ type CaptureProgress struct {
 // Capture stands as a proxy in front of a service, or watches an interface, and records what passes until ctx ends.
 // Secrets are replaced before anything is written. It returns the ledger of the capture.
 func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
-	if o.Interface != "" {
-		return o.captureInterface(ctx)
+	if len(o.Interfaces) > 0 {
+		return o.captureInterfaces(ctx)
 	}
 	listener, security, err := o.listen()
 	if err != nil {

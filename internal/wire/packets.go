@@ -14,19 +14,20 @@ import (
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
-// captureInterface records what passes a network interface until ctx ends.
-func (o CaptureOptions) captureInterface(ctx context.Context) (replay.Counts, error) {
-	packets, err := passive.OpenInterface(o.Interface, o.Ports...)
+// captureInterfaces records what passes network interfaces until ctx ends.
+func (o CaptureOptions) captureInterfaces(ctx context.Context) (replay.Counts, error) {
+	packets, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, Buffer: o.Buffer}.Open()
 	if err != nil {
 		return replay.Counts{}, err
 	}
-	name := "interface " + o.Interface
+	names := strings.Join(o.Interfaces, ", ")
+	name := "interface " + names
 	options, w, err := o.recording(name, fmt.Sprintf("%s, port %s", name, strings.Trim(fmt.Sprint(o.Ports), "[]")))
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, packets.Close())
 	}
 	if o.Ready != nil {
-		o.Ready(o.Interface)
+		o.Ready(names)
 	}
 	watch := passive.New(packets, w, passive.Options{Options: options, Ports: o.Ports})
 	counts, err := o.run(ctx, watch.Tap, w, func() error { return watch.Run(ctx) })

@@ -6,15 +6,25 @@ import (
 )
 
 // filter is a program for the kernel that takes packets, from their IP header on, that are TCP from or to one of the ports,
-// or any TCP when there are none. What it cannot tell it takes: fragments, and IPv6 packets with extension headers.
-// A loopback device shows each packet twice, as it goes out and as it comes in; the first is left out.
-func filter(ports []uint16, loopback bool) []bpf.Instruction {
+// or any TCP when there are none, of the interfaces with the given numbers, or of any. What it cannot tell it takes:
+// fragments, and IPv6 packets with extension headers. A loopback device shows each packet twice, as it goes out and as it comes
+// in; the first is left out.
+func filter(ports []uint16, interfaces []int) []bpf.Instruction {
 	const all = 1 << 30
 	var a assembly
-	if loopback {
-		a.add(bpf.LoadExtension{Num: bpf.ExtType})
-		a.jump(bpf.JumpEqual, unix.PACKET_OUTGOING, "no")
+	if len(interfaces) > 1 {
+		a.add(bpf.LoadExtension{Num: bpf.ExtInterfaceIndex})
+		for _, index := range interfaces {
+			a.jump(bpf.JumpEqual, uint32(index), "mine")
+		}
+		a.always("no")
+		a.label("mine")
 	}
+	a.add(bpf.LoadExtension{Num: bpf.ExtType})
+	a.jump(bpf.JumpNotEqual, unix.PACKET_OUTGOING, "once")
+	a.add(bpf.LoadExtension{Num: bpf.ExtLinkLayerType})
+	a.jump(bpf.JumpEqual, unix.ARPHRD_LOOPBACK, "no")
+	a.label("once")
 	a.add(bpf.LoadAbsolute{Off: 0, Size: 1}, bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4})
 	a.jump(bpf.JumpEqual, 6, "v6")
 	a.jump(bpf.JumpNotEqual, 4, "no")

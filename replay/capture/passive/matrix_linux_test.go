@@ -203,14 +203,14 @@ func command(t *testing.T, name string, args ...string) {
 
 // link is a way between a client and a server that can be watched at an interface.
 type link struct {
-	watch  string // interface
+	watch  []string // interfaces
 	dial   func(port int) (net.Conn, error)
 	listen func() (net.Listener, error)
 }
 
 func loopback() link {
 	return link{
-		watch:  "lo",
+		watch:  []string{"lo"},
 		dial:   func(port int) (net.Conn, error) { return net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)) },
 		listen: func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") },
 	}
@@ -218,7 +218,7 @@ func loopback() link {
 
 func loopback6() link {
 	return link{
-		watch:  "lo",
+		watch:  []string{"lo"},
 		dial:   func(port int) (net.Conn, error) { return net.Dial("tcp", fmt.Sprintf("[::1]:%d", port)) },
 		listen: func() (net.Listener, error) { return net.Listen("tcp", "[::1]:0") },
 	}
@@ -253,7 +253,7 @@ func cable(t *testing.T) link {
 		command(t, "ip", "link", "set", "far0", "up")
 	})
 	return link{
-		watch: "near0",
+		watch: []string{"near0"},
 		dial: func(port int) (c net.Conn, err error) {
 			there(func() { c, err = net.DialTimeout("tcp", fmt.Sprintf("10.9.0.1:%d", port), 5*time.Second) })
 			return c, err
@@ -272,7 +272,9 @@ func TestNothingOfTheMatrixIsLostOnRealSockets(t *testing.T) {
 	}{
 		{"loopback", loopback},
 		{"loopback, IPv6", loopback6},
+		{"loopback, as one of any", func() link { l := loopback(); l.watch = []string{passive.Any}; return l }},
 		{"cable with packets of 1500 bytes", func() link { return cable(t) }},
+		{"loopback, beside the cable", func() link { l := loopback(); l.watch = []string{"near0", "lo"}; return l }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			scores, counts, gor := beside(t, c.link())
@@ -300,9 +302,9 @@ func beside(t *testing.T, l link) (ours []score, counts replay.Counts, gors []sc
 	done := make(chan error, 1)
 	var endGor func() map[int][]*replay.Exchange
 	perform(t, l.dial, l.listen, func(ports []uint16) {
-		from, err := passive.OpenInterface(l.watch, ports...)
+		from, err := passive.Interfaces{Names: l.watch, Ports: ports, Buffer: 64 << 20}.Open()
 		require.NoError(t, err)
-		endGor = startGor(t, l.watch, ports)
+		endGor = startGor(t, ports)
 		go func() {
 			o := passive.Options{Ports: ports, Options: capture.Options{Start: start}}
 			watch := passive.New(from, s, o)
@@ -335,8 +337,8 @@ func caseOf(conn uint64) int {
 	return -1
 }
 
-// startGor runs the gor of $GOR on an interface. What it returns ends it and reads what it found, by case.
-func startGor(t *testing.T, watch string, ports []uint16) func() map[int][]*replay.Exchange {
+// startGor runs the gor of $GOR. What it returns ends it and reads what it found, by case.
+func startGor(t *testing.T, ports []uint16) func() map[int][]*replay.Exchange {
 	gor := os.Getenv("GOR")
 	if gor == "" {
 		return nil
@@ -388,12 +390,12 @@ func startGor(t *testing.T, watch string, ports []uint16) func() map[int][]*repl
 }
 
 func TestACaptureThatMayNotSaysHowItMay(t *testing.T) {
-	_, err := passive.OpenInterface("nowhere0", 80)
+	_, err := passive.Interfaces{Names: []string{"nowhere0"}, Ports: []uint16{80}}.Open()
 	require.ErrorContains(t, err, "nowhere0")
 	require.ErrorContains(t, err, "there are")
 	if os.Geteuid() == 0 {
 		t.Skip("root may")
 	}
-	_, err = passive.OpenInterface("lo", 80)
+	_, err = passive.Interfaces{Names: []string{"lo"}, Ports: []uint16{80}}.Open()
 	require.ErrorContains(t, err, "setcap cap_net_raw+ep")
 }

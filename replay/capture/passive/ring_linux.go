@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
+	"os"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -17,11 +19,10 @@ import (
 
 // The ring: the kernel fills blocks of packets and hands each over when it is full, or old.
 const (
-	blockBytes = 1 << 20 // more than the largest packet that segmentation offload makes
-	blocks     = 64
-	blockAge   = 10 * time.Millisecond
+	blockBytes = 256 << 10 // more than the largest packet that segmentation offload makes by default
+	blockAge   = 20 * time.Millisecond
 	frameBytes = 2 << 10 // only a unit of account: packets take what they need
-	tickEvery  = 100 * time.Millisecond
+	tickEvery  = 250 * time.Millisecond
 )
 
 // Offsets in a block and in a packet of it: struct tpacket_block_desc and struct tpacket3_hdr of linux/if_packet.h.
@@ -39,75 +40,77 @@ const (
 )
 
 // ring is a socket of AF_PACKET with a ring of version 3 (see packet_mmap in the documentation of the kernel). It
-// copies nothing: packets are read where the kernel put them.
+// copies nothing: packets are read where the kernel put them. It waits in the poller of the Go runtime: a system call that
+// blocks would keep a thread, and have the runtime look after it many times a millisecond.
 type ring struct {
 	name    string
-	fd      int
+	file    *os.File
+	raw     syscall.RawConn
 	memory  []byte
+	blocks  int
 	block   int // being read, or next to be
 	left    uint32
 	at      int // of the next packet in memory
 	held    bool
+	tick    time.Time // when to say that no packet came
 	dropped uint64
 }
 
 var _ Packets = (*ring)(nil)
 
-// OpenInterface captures the TCP packets of the ports, or of all, from a network interface. It needs CAP_NET_RAW, which root
-// has, and does not disturb the traffic: when the reader is too slow the kernel drops copies, and
-// Dropped counts them.
-func OpenInterface(name string, ports ...uint16) (Packets, error) {
-	i, err := net.InterfaceByName(name)
+// Open captures TCP packets of the ports. It needs CAP_NET_RAW, which root has, and does not disturb the traffic: when
+// the reader is too slow the kernel drops copies, and Dropped counts them. The caller closes what it returns.
+func (i Interfaces) Open() (Packets, error) {
+	indexes, err := i.indexes()
 	if err != nil {
-		return nil, fmt.Errorf("capture from %s: %w%s", name, err, known())
+		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	buffer, err := i.buffer()
+	if err != nil {
+		return nil, err
+	}
+	name := strings.Join(i.Names, ", ")
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) {
 		return nil, fmt.Errorf("capture from %s: %w: run as root, or allow the binary once with: setcap cap_net_raw+ep gameday", name, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("capture from %s: open packet socket: %w", name, err)
 	}
-	r := &ring{name: name, fd: fd}
-	if err := r.open(i, ports); err != nil {
+	r := &ring{name: name, file: os.NewFile(uintptr(fd), "packet socket"), blocks: buffer / blockBytes}
+	if err := r.open(fd, indexes, filter(i.Ports, indexes)); err != nil {
 		return nil, errors.Join(fmt.Errorf("capture from %s: %w", name, err), r.Close())
 	}
 	return r, nil
 }
 
-// known lists the interfaces there are.
-func known() (list string) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return ""
-	}
-	for _, i := range all {
-		list += " " + i.Name
-	}
-	return ": there are" + list
-}
-
 // open sets everything up before it binds: a packet socket that is bound first takes what passes until the filter is there.
-func (r *ring) open(i *net.Interface, ports []uint16) error {
-	if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+func (r *ring) open(fd int, indexes []int, program []bpf.Instruction) (err error) {
+	if r.raw, err = r.file.SyscallConn(); err != nil {
+		return err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("choose ring version 3: %w", err)
 	}
-	if err := attach(r.fd, filter(ports, i.Flags&net.FlagLoopback != 0)); err != nil {
+	if err := attach(fd, program); err != nil {
 		return fmt.Errorf("attach filter: %w", err)
 	}
+	size := r.blocks * blockBytes
 	request := unix.TpacketReq3{
-		Block_size: blockBytes, Block_nr: blocks, Frame_size: frameBytes, Frame_nr: blocks * blockBytes / frameBytes,
+		Block_size: blockBytes, Block_nr: uint32(r.blocks), Frame_size: frameBytes, Frame_nr: uint32(size / frameBytes),
 		Retire_blk_tov: uint32(blockAge / time.Millisecond),
 	}
-	if err := unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
-		return fmt.Errorf("make ring of %d MiB: %w", blocks*blockBytes>>20, err)
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
+		return fmt.Errorf("make ring of %d MiB: %w", size>>20, err)
 	}
-	var err error
-	if r.memory, err = unix.Mmap(r.fd, 0, blocks*blockBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	if r.memory, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map ring: %w", err)
 	}
-	all := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
-	if err := unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: i.Index}); err != nil {
+	to := unix.SockaddrLinklayer{Protocol: binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))}
+	if len(indexes) == 1 { // of several the filter takes care
+		to.Ifindex = indexes[0]
+	}
+	if err := unix.Bind(fd, &to); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
 	return nil
@@ -130,9 +133,9 @@ func (r *ring) Next() (Packet, error) {
 	for r.left == 0 {
 		if r.held {
 			atomic.StoreUint32(r.status(), unix.TP_STATUS_KERNEL)
-			r.held, r.block = false, (r.block+1)%blocks
+			r.held, r.block = false, (r.block+1)%r.blocks
 		}
-		if atomic.LoadUint32(r.status())&unix.TP_STATUS_USER == 0 {
+		if !r.ready() {
 			if came, err := r.wait(); !came {
 				return Packet{At: time.Now()}, err
 			}
@@ -161,30 +164,42 @@ func (r *ring) status() *uint32 {
 	return (*uint32)(unsafe.Pointer(&r.memory[r.block*blockBytes+blockStatus]))
 }
 
+// ready reports whether the kernel has handed over the next block.
+func (r *ring) ready() bool { return atomic.LoadUint32(r.status())&unix.TP_STATUS_USER != 0 }
+
 // wait blocks until the kernel hands over a block, but not for long.
 func (r *ring) wait() (came bool, err error) {
-	fds := []unix.PollFd{{Fd: int32(r.fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, int(tickEvery/time.Millisecond))
-	switch {
-	case errors.Is(err, unix.EINTR):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("capture from %s: poll: %w", r.name, err)
-	case n > 0 && fds[0].Revents&unix.POLLERR != 0:
-		code, err := unix.GetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-		if err == nil {
-			err = unix.Errno(code)
+	if now := time.Now(); !now.Before(r.tick) {
+		r.tick = now.Add(tickEvery)
+		if err := r.file.SetReadDeadline(r.tick); err != nil {
+			return false, fmt.Errorf("capture from %s: %w", r.name, err)
 		}
-		return false, fmt.Errorf("capture from %s: %w", r.name, err)
 	}
-	return n > 0, nil
+	err = r.raw.Read(func(uintptr) bool { return r.ready() })
+	if err == nil {
+		return true, nil
+	}
+	r.tick = time.Time{}
+	code, option := 0, error(nil)
+	if control := r.raw.Control(func(fd uintptr) { code, option = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR) }); control != nil {
+		return false, fmt.Errorf("capture from %s: %w", r.name, control)
+	}
+	switch {
+	case option == nil && code != 0: // the interface went away
+		return false, fmt.Errorf("capture from %s: %w", r.name, unix.Errno(code))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, nil
+	}
+	return false, fmt.Errorf("capture from %s: %w", r.name, err)
 }
 
 // Dropped is how many packets found the ring full.
 func (r *ring) Dropped() uint64 {
-	if s, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
-		r.dropped += uint64(s.Drops) // the kernel counts anew after each look
-	}
+	_ = r.raw.Control(func(fd uintptr) { // an error leaves what is known
+		if s, err := unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS); err == nil {
+			r.dropped += uint64(s.Drops) // the kernel counts anew after each look
+		}
+	})
 	return r.dropped
 }
 
@@ -195,5 +210,5 @@ func (r *ring) Close() error {
 		err = unix.Munmap(r.memory)
 		r.memory = nil
 	}
-	return errors.Join(err, unix.Close(r.fd))
+	return errors.Join(err, r.file.Close())
 }
