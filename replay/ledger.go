@@ -30,7 +30,7 @@ type second struct {
 }
 
 func newLedger(flows []gameday.Flow, maxLate time.Duration, results *Results) *ledger {
-	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, worst: make([][]record, len(flows))}}
+	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, ofFlow: make([][]int32, len(flows)), worst: make([][]record, len(flows))}}
 	l.fold.scratch, l.fold.total, l.fold.spacing = newTimings(), newTimings(), newSpacing()
 	l.fold.mix = make([]offered, len(flows))
 	l.fold.fidelity.Skipped = make(map[string]int64)
@@ -117,7 +117,9 @@ type fold struct {
 	flows    []gameday.Flow
 	maxLate  time.Duration
 	results  *Results
+	sparse   bool // no slices of flows without requests
 	scratch  timings
+	ofFlow   [][]int32  // the records of a second, by number
 	worst    [][]record // of each flow, worst first
 	fidelity gameday.Fidelity
 	pool     int64 // unsent because the generator's own bound was reached
@@ -139,7 +141,17 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 		f.fidelity.Seconds++
 		f.spacing.add(records)
 	}
-	for flow := range f.flows {
+	for flow := range f.ofFlow {
+		f.ofFlow[flow] = f.ofFlow[flow][:0]
+	}
+	for i := range records {
+		flow := records[i].flow
+		f.ofFlow[flow] = append(f.ofFlow[flow], int32(i))
+	}
+	for flow, own := range f.ofFlow {
+		if len(own) == 0 && f.sparse {
+			continue
+		}
 		slice, err := f.slice(number, flow, records)
 		if err != nil {
 			return err
@@ -152,10 +164,8 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 func (f *fold) slice(number, flow int, records []record) (gameday.Slice, error) {
 	s := gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
 	f.scratch.reset()
-	for i := range records {
-		if r := &records[i]; r.flow == flow {
-			f.count(&s, r)
-		}
+	for _, i := range f.ofFlow[flow] {
+		f.count(&s, &records[i])
 	}
 	f.fidelity.Due += s.Due
 	f.fidelity.Sent += s.Sent

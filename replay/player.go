@@ -53,6 +53,7 @@ type Config struct {
 	MaxConns int         // connections at the same time
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
 	Ack      Ack
+	Sparse   bool     // give no slices of flows in seconds without requests: for many flows, and long replays
 	Results  *Results // one record per request, if wanted
 
 	// Shift moves times to the present, if set: it is asked about each value of a request that a rule or a live value does
@@ -115,6 +116,7 @@ func New(c Config) (*Player, error) {
 	maxLate := c.Traffic.MaxLate.Std()
 	p.rates, p.series, p.lag = newRates(p.routes.flows), newSeries(p.routes.flows), newLag(maxLate)
 	p.ledger = newLedger(p.routes.flows, maxLate, c.Results)
+	p.ledger.fold.sparse = c.Sparse
 	p.makeEngine()
 	editor := newEditor(c, p.routes, p.base.Host, strings.TrimSuffix(p.base.EscapedPath(), "/"))
 	if c.Shift != nil {

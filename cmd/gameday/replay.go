@@ -144,7 +144,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.DurationVar(&retryGap, "habit-gap", 2*time.Second, "time between two presses")
 	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
 	f.Float64Var(&o.Traffic.MaxLimited, "max-limited", gameday.DefaultMaxLimited, "share of seconds limited by the generator beyond which the replay is inconclusive")
-	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable)")
+	f.StringArrayVar(&flows, "flow", nil, "a flow to report on: 'order=POST /orders' (repeatable); without any, the routes of the recording")
 	f.StringArrayVar(&binds, "bind", nil, "a value of answers that later requests of the session need: 'POST /orders $.order_id -> /orders/{}' (repeatable)")
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
 	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")

@@ -15,8 +15,8 @@ import (
 // ReplayOptions say what is played, and to whom.
 type ReplayOptions struct {
 	Traffic gameday.TrafficPlan
-	Flows   []gameday.Flow
-	For     time.Duration // length; to the end of the tape when 0 and the tape is not looped
+	Flows   []gameday.Flow // to report on; the routes of the recording when empty
+	For     time.Duration  // length; to the end of the tape when 0 and the tape is not looped
 	Seed    uint64
 	Import  capture.ImportOptions // how the recording is read, when it is no tape
 	Results string                // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
@@ -62,6 +62,13 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	config := replay.Config{
 		Run: "replay", Key: key, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
+	}
+	known, err := surveyTape(ctx, config.Open, o.Traffic)
+	if err != nil {
+		return Replayed{}, errors.Join(err, closeResults())
+	}
+	if len(plan.Flows) == 0 {
+		plan.Flows, config.Sparse = known.Routes, true
 	}
 	shifter, err := o.Shift.shifter(&config)
 	if err != nil {

@@ -233,11 +233,11 @@ func (f *fold) redacted(a *answer) *answer {
 	return newAnswer(a.class, a.status, x.Response.Header, x.Response.Body, x.Response.Size)
 }
 
-// route finds the route of an answer: its flow, or its method and the shape of its path.
+// route finds the route of an answer: its flow, or its method and the template of its path.
 func (f *fold) route(a *replay.Answered) *route {
 	name := a.Flow
 	if name == replay.Other || name == "" {
-		name = a.Method + " " + shape(a.Path)
+		name = a.Method + " " + replay.Template(a.Path)
 	}
 	r := f.routes[name]
 	if r == nil && len(f.routes) >= maxRoutes {
@@ -249,17 +249,6 @@ func (f *fold) route(a *replay.Answered) *route {
 		f.routes[name] = r
 	}
 	return r
-}
-
-// shape replaces the segments of a path that name one thing of many: those with digits, and long ones.
-func shape(path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if strings.ContainsAny(s, "0123456789") || len(s) > 32 {
-			segments[i] = "{}"
-		}
-	}
-	return strings.Join(segments, "/")
 }
 
 // field finds a field, whatever the kind when that is empty; nil when there are too many.
