@@ -179,7 +179,7 @@ func BenchmarkRequest(b *testing.B) {
 	l, stamp := &lesson{}, testStamp(b, "run")
 	b.ReportAllocs()
 	for b.Loop() {
-		r := e.request(x, l)
+		r := e.request(x, 0, l)
 		r.write(make([]byte, 0, 512), stamp, tag{trace: trace{1, 2}}, identity{}, nil)
 	}
 }

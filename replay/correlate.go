@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"strings"
 
 	gameday "github.com/gameday-dev/gameday"
@@ -18,6 +19,8 @@ const (
 
 // pseudonymMark starts the values that redaction put in place of secrets.
 const pseudonymMark = "gd~"
+
+const digits = "0123456789"
 
 // A capture is a recorded value and the place of the response where the live one will stand. Of a rule by hand
 // the value is the rule's key.
@@ -58,42 +61,55 @@ func (l *lesson) learn(x *Exchange) (captures []capture) {
 	if r == nil || r.Status < 200 || r.Status >= 400 {
 		return nil
 	}
-	add := func(value string, p place) {
-		_, own := l.said[value]
-		if own || len(captures) == maxLearnt || len(value) < minValueLen || len(value) > maxValueLen {
-			return
-		}
-		captures = append(captures, capture{value, p})
-		if len(l.known) < maxKnown {
-			if l.known == nil {
-				l.known = make(map[string]struct{})
-			}
-			l.known[value] = struct{}{}
-		}
-	}
 	eachHandedHeader(r.Header, func(p place, value string) {
 		if handedOutByHeader(p, value) {
-			add(value, p)
+			captures = l.capture(captures, value, p)
 		}
 	})
-	if r.Truncated() {
+	if len(r.Body) == 0 || r.Truncated() {
 		return captures
 	}
-	effect := !safe(x.Method)
+	return l.learnBody(captures, r, !safe(x.Method))
+}
+
+// learnBody adds to the captures what the body of a response hands out; effect says whether it was asked for something that
+// may change the system.
+func (l *lesson) learnBody(captures []capture, r *Response, effect bool) []capture {
 	eachHandedBody(r.Header, r.Body, func(w where, name, raw []byte) {
-		value := string(raw)
-		switch w {
-		case inBody:
-			if value = unquote(raw); handedOut(string(name), value, raw[0] == '"', effect) {
-				add(value, place{w, string(name)})
-			}
-		default:
-			if isCredential(string(name)) || opaque(value, " ") {
-				add(value, place{w, string(name)})
-			}
+		handed := w != inBody && (isCredential(name) || opaque(raw, " "))
+		if w == inBody {
+			isText := raw[0] == '"'
+			raw = plainly(raw)
+			handed = handedOut(name, raw, isText, effect)
+		}
+		if handed {
+			captures = l.capture(captures, string(raw), place{w, string(name)})
 		}
 	})
 	return captures
+}
+
+// plainly is unquote without a copy, where that can be.
+func plainly(raw []byte) []byte {
+	if len(raw) >= 2 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	return []byte(unquote(raw))
+}
+
+// capture adds a value to the captures and to what is known, unless the client said it first.
+func (l *lesson) capture(captures []capture, value string, p place) []capture {
+	_, own := l.said[value]
+	if own || len(captures) == maxLearnt || len(value) < minValueLen || len(value) > maxValueLen {
+		return captures
+	}
+	if len(l.known) < maxKnown {
+		if l.known == nil {
+			l.known = make(map[string]struct{})
+		}
+		l.known[value] = struct{}{}
+	}
+	return append(captures, capture{value, p})
 }
 
 // handedOutByHeader reports whether a value in a header looks as if the system made it up.
@@ -102,42 +118,62 @@ func handedOutByHeader(p place, value string) bool {
 	case p.where == inCookie:
 		return true
 	case p.where == inLocation && strings.HasPrefix(p.name, "?"):
-		return isCredential(p.name) || p.name == "?code" || p.name == "?state" || opaque(value, " /:")
+		return isCredential(p.name) || p.name == "?code" || p.name == "?state" || opaque([]byte(value), " /:")
 	case p.where == inLocation:
 		return true
-	case p.name == "location" || p.name == "authorization":
+	case p.name == "Location" || p.name == "Authorization":
 		return true
 	}
 	return strings.HasPrefix(value, pseudonymMark) || isCredential(p.name)
 }
 
 // isCredential reports whether a name is one of those that systems give to what they want to have back.
-func isCredential(name string) bool {
-	name = strings.ToLower(name)
+func isCredential[T string | []byte](name T) bool {
+	var buf [64]byte
+	lower := appendLower(buf[:0], name)
 	for _, word := range [...]string{"token", "csrf", "xsrf", "nonce", "cursor", "etag", "session"} {
-		if strings.Contains(name, word) {
+		if bytes.Contains(lower, []byte(word)) {
 			return true
 		}
 	}
 	return false
 }
 
+// appendLower appends a name with its ASCII letters in lower case.
+func appendLower[T string | []byte](to []byte, name T) []byte {
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		to = append(to, c)
+	}
+	return to
+}
+
 // opaque reports whether a value is long, has digits, and none of the characters that prose and addresses have.
-func opaque(value, not string) bool {
-	return strings.HasPrefix(value, pseudonymMark) || len(value) >= 16 && strings.ContainsAny(value, "0123456789") && !strings.ContainsAny(value, not)
+func opaque(value []byte, not string) bool {
+	return bytes.HasPrefix(value, []byte(pseudonymMark)) || len(value) >= 16 && bytes.ContainsAny(value, digits) && !bytes.ContainsAny(value, not)
 }
 
 // handedOut reports whether a JSON value looks as if the system made it up: any pseudonym, what is named
 // like a credential, what is opaque; and in the answer to a request with effects also ids.
-func handedOut(path, value string, isText, effect bool) bool {
-	name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
+func handedOut(path, value []byte, isText, effect bool) bool {
+	name := path[bytes.LastIndexByte(path, '.')+1:]
 	switch {
 	case !isText:
-		return effect && isNumber(value) && (strings.HasSuffix(name, "id") || strings.Contains(name, "number")) && len(value) >= minValueLen
+		return effect && len(value) >= minValueLen && namesNumber(name) && isNumber(string(value))
 	case isCredential(name) || opaque(value, " /:"):
 		return true
 	}
-	return effect && strings.ContainsAny(value, "0123456789") && !strings.Contains(value, " ")
+	return effect && bytes.ContainsAny(value, digits) && bytes.IndexByte(value, ' ') < 0
+}
+
+// namesNumber reports whether a name is one of an id or a number.
+func namesNumber(name []byte) bool {
+	var buf [64]byte
+	lower := appendLower(buf[:0], name)
+	return bytes.HasSuffix(lower, []byte("id")) || bytes.Contains(lower, []byte("number"))
 }
 
 // bind reads the live values of the captures out of an answer.

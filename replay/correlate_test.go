@@ -143,7 +143,7 @@ func learnt(t *testing.T, method, target, sent string, status int, h Header, ans
 		Response: &Response{Status: status, Header: h, Body: []byte(answer), Size: int64(len(answer))},
 	}
 	e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}}}, newRoutes(nil), "h", "")
-	for _, c := range e.request(x, &lesson{}).captures {
+	for _, c := range e.request(x, 0, &lesson{}).captures {
 		got = append(got, c.recorded)
 	}
 	return got
@@ -250,13 +250,13 @@ func TestRulesByHand(t *testing.T) {
 			e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Bind: []gameday.Bind{rule}}}, newRoutes(nil), "h", "")
 			l := &lesson{}
 			x := &Exchange{Method: tt.method, Target: tt.next, Header: tt.h, Body: []byte(tt.body), Size: int64(len(tt.body))}
-			before := e.request(x, l) // nothing is replaced before the source was there
+			before := e.request(x, 0, l) // nothing is replaced before the source was there
 			require.False(t, before.head.needsLive() || before.body.needsLive())
-			first := e.request(&Exchange{Method: "POST", Target: "/start"}, l) // a tape without answers will do
+			first := e.request(&Exchange{Method: "POST", Target: "/start"}, 0, l) // a tape without answers will do
 			require.NotEmpty(t, first.captures)
 			live := map[string]string{}
 			bind(first.captures, answer{status: 200, header: tt.header, body: []byte(tt.answer)}, func(recorded, now string) { live[recorded] = now })
-			raw, missing := e.request(x, l).write(nil, testStamp(t, "r"), tag{}, identity{}, live)
+			raw, missing := e.request(x, 0, l).write(nil, testStamp(t, "r"), tag{}, identity{}, live)
 			require.Equal(t, tt.missing, missing)
 			require.Contains(t, string(raw), tt.want)
 		})

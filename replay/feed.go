@@ -329,8 +329,7 @@ func (f *feed) shot(p pending) *shot {
 // exchange plans the request of x for every voice of its session.
 func (f *feed) exchange(x *Exchange, due time.Duration) {
 	t := f.trail(x)
-	f.editor.due = due
-	req := f.editor.request(x, &t.lesson)
+	req := f.editor.request(x, due, &t.lesson)
 	s := step{x.At, due, t.think(x, f.plan.speed), req}
 	if len(t.history) < maxHistory {
 		t.history = append(t.history, s)

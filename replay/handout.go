@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"net/textproto"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -12,7 +13,7 @@ import (
 // A place is where in a response a value stands.
 type place struct {
 	where where
-	name  string // JSON path, or name of the cookie, header, field or parameter; names of headers in lower case
+	name  string // JSON path, or name of the cookie, header, field or parameter; names of headers in canonical form
 }
 
 type where uint8
@@ -32,14 +33,14 @@ const (
 // eachHandedHeader calls visit for each value in the header of a response.
 func eachHandedHeader(h Header, visit func(p place, value string)) {
 	for _, f := range h {
-		name := strings.ToLower(f.Name)
+		name := textproto.CanonicalMIMEHeaderKey(f.Name) // which makes nothing new of the usual ones
 		switch name {
-		case "set-cookie":
+		case "Set-Cookie":
 			pair, _, _ := strings.Cut(f.Value, ";")
 			if name, value, ok := strings.Cut(pair, "="); ok {
 				visit(place{inCookie, strings.TrimSpace(name)}, strings.Trim(value, " \"")) // quotes are no part of it
 			}
-		case "location":
+		case "Location":
 			visit(place{inHeader, name}, f.Value)
 			eachOfLocation(f.Value, visit)
 		default:
@@ -147,7 +148,7 @@ func fieldPlace(field string) place {
 	kind, name, _ := strings.Cut(field, ":")
 	switch kind {
 	case "header":
-		return place{inHeader, strings.ToLower(name)}
+		return place{inHeader, textproto.CanonicalMIMEHeaderKey(name)}
 	case "cookie":
 		return place{inCookie, name}
 	case "form":

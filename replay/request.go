@@ -71,9 +71,20 @@ type editor struct {
 	prefix   string                                                   // of every path there
 	http2    bool                                                     // all requests
 	watched  bool                                                     // by somebody who looks at answers
-	due      time.Duration                                            // of the exchange in hand
 	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
+	hand     inHand
+	sort     sorter // the method sorted, made once
 	composer composer
+}
+
+// inHand is the exchange that an editor makes a request of, and what it goes by.
+type inHand struct {
+	x      *Exchange
+	due    time.Duration
+	lesson *lesson
+	active []*binder
+	key    string // idempotency key; empty without one
+	deaf   bool   // nothing was or will be learnt in its session
 }
 
 type rewrite struct {
@@ -89,14 +100,15 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 	}
 	e.watched = c.Watch != nil
 	e.binders = newBinders(c.Traffic.Bind)
+	e.sort = e.sorted
 	if flow, ok := r.index(c.Ack.Flow); ok && c.Ack.ID != "" {
 		e.ackFlow, e.ackID = flow, c.Ack.ID
 	}
 	return e
 }
 
-// request makes the request of x, and takes the lesson that x holds for its session.
-func (e *editor) request(x *Exchange, l *lesson) *request {
+// request makes the request of x, which is due then, and takes the lesson that x holds for its session.
+func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	path, _, _ := strings.Cut(x.Target, "?")
 	r := &request{method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
 	if x.Response != nil {
@@ -107,8 +119,11 @@ func (e *editor) request(x *Exchange, l *lesson) *request {
 	}
 	e.protocol(r, x)
 	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
-	active := e.binding(x, l)
-	e.compose(r, x, e.sorter(x, l, active), active)
+	e.hand = inHand{
+		x: x, due: due, lesson: l, active: e.binding(x, l), key: x.Header.Get("Idempotency-Key"),
+		deaf: (x.Response == nil || x.ShapeOnly) && len(l.known) == 0,
+	}
+	e.compose(r, x)
 	r.captures = e.learnByHand(l.learn(x), x, l)
 	if e.watched {
 		r.watched = x
@@ -135,27 +150,25 @@ func (e *editor) protocol(r *request, x *Exchange) {
 	}
 }
 
-// sorter recognises what the session knows, its present idempotency key, and times. Rules by hand come first.
-func (e *editor) sorter(x *Exchange, l *lesson, active []*binder) sorter {
-	key := x.Header.Get("Idempotency-Key")
-	deaf := (x.Response == nil || x.ShapeOnly) && len(l.known) == 0 // nothing was or will be learnt
-	return func(at spot, value string, code coding) (part, bool) {
-		for _, b := range active {
-			if b.fits(at) {
-				return part{live, code, b.key}, true
-			}
+// sorted is the sorter of the exchange in hand: it recognises what the session knows, its present idempotency key, and
+// times. Rules by hand come first.
+func (e *editor) sorted(at spot, value string, code coding) (part, bool) {
+	h := &e.hand
+	for _, b := range h.active {
+		if b.fits(at) {
+			return part{live, code, b.key}, true
 		}
-		switch {
-		case key != "" && value == key:
-			return part{rekeyed, code, value}, true
-		case !deaf && l.recognise(value):
-			return part{live, code, value}, true
-		case e.shift == nil:
-			return part{}, false
-		}
-		now, ok := e.shift(value, x.At, e.due)
-		return part{literal, code, now}, ok && code.accepts(now)
 	}
+	switch {
+	case h.key != "" && value == h.key:
+		return part{rekeyed, code, value}, true
+	case !h.deaf && h.lesson.recognise(value):
+		return part{live, code, value}, true
+	case e.shift == nil:
+		return part{}, false
+	}
+	now, ok := e.shift(value, h.x.At, h.due)
+	return part{literal, code, now}, ok && code.accepts(now)
 }
 
 // reason returns why x cannot be sent; "" when it can.
@@ -191,18 +204,17 @@ func isTarget(text string) bool {
 	return text != "" && (text[0] == '/' || text == "*") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
-func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder) {
-	c := &e.composer
-	c.lit(x.Method + " " + e.prefix)
+func (e *editor) compose(r *request, x *Exchange) {
+	c, sort := &e.composer, e.sort
+	c.lit(x.Method, " ", e.prefix)
 	c.target(x.Target, sort)
-	c.lit(" HTTP/1.1\r\nHost: " + e.host + "\r\n")
+	c.lit(" HTTP/1.1\r\nHost: ", e.host, "\r\n")
 	set := e.headers(x)
 	for _, f := range x.Header {
-		if _, replaced := set[strings.ToLower(f.Name)]; replaced || isHop(f.Name) {
+		if isHop(f.Name) || replaces(set, f.Name) {
 			continue
 		}
-		c.lit(f.Name)
-		c.lit(": ")
+		c.lit(f.Name, ": ")
 		if strings.EqualFold(f.Name, "Cookie") {
 			c.cookies(f.Value, sort)
 		} else {
@@ -217,7 +229,7 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder)
 	r.hasBody = len(x.Body) > 0 || !safe(x.Method)
 	switch {
 	case len(x.Body) == 0:
-	case c.json(x.Body, sort, e.edits(x, active)):
+	case c.json(x.Body, sort, e.edits(x, e.hand.active)):
 		r.body = c.text()
 	case strings.HasPrefix(x.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
 		c.form(inForm, string(x.Body), sort)
@@ -227,10 +239,19 @@ func (e *editor) compose(r *request, x *Exchange, sort sorter, active []*binder)
 	}
 }
 
+// replaces reports whether a header is among those that are set anew.
+func replaces(set map[string]text, name string) bool {
+	if len(set) == 0 {
+		return false
+	}
+	_, replaced := set[strings.ToLower(name)]
+	return replaced
+}
+
 // set adds headers, in the order of their names.
 func (c *composer) set(headers map[string]text) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		c.lit(textproto.CanonicalMIMEHeaderKey(name) + ": ")
+		c.lit(textproto.CanonicalMIMEHeaderKey(name), ": ")
 		for _, p := range headers[name] {
 			c.add(p)
 		}
@@ -240,17 +261,8 @@ func (c *composer) set(headers map[string]text) {
 
 // isHop reports whether a header belongs to a connection, or is one that the player sets itself.
 func isHop(name string) bool {
-	var lower [24]byte
-	if len(name) > len(lower) {
-		return false
-	}
-	for i := range len(name) {
-		lower[i] = name[i]
-		if 'A' <= name[i] && name[i] <= 'Z' {
-			lower[i] += 'a' - 'A'
-		}
-	}
-	return hop[string(lower[:len(name)])]
+	var buf [24]byte
+	return len(name) <= len(buf) && hop[string(appendLower(buf[:0], name))]
 }
 
 // hop is the table of isHop, in lower case.
@@ -276,13 +288,17 @@ func (e *editor) headers(x *Exchange) map[string]text {
 	return set
 }
 
-// edits says what replaces the fields of the body of x: fields set anew, those that rules bind, and names of users.
+// edits says what replaces the fields of the body of x: fields set anew, those that rules bind, and names of users. It is
+// nil when nothing does.
 func (e *editor) edits(x *Exchange, active []*binder) func(path string, code coding) text {
 	var rules []rewrite
 	for _, w := range e.rewrites {
 		if w.JSON != "" && w.match(x.Method, x.Target) {
 			rules = append(rules, w)
 		}
+	}
+	if len(rules)+len(active)+len(e.identity) == 0 {
+		return nil
 	}
 	return func(path string, code coding) text {
 		for _, w := range slices.Backward(rules) {

@@ -65,7 +65,7 @@ func TestARequestIsWrittenAnew(t *testing.T) {
 		Body:   []byte(`{"user": {"name": "al\"ice"}, "password":"gd~x","n":1}`),
 	}
 	x.Size = int64(len(x.Body))
-	r := e.request(x, &lesson{})
+	r := e.request(x, 0, &lesson{})
 	require.Empty(t, r.skip)
 	raw, missing := r.write(nil, testStamp(t, "run-7"), tag{seq: 1, trace: trace{1, 2}}, identity{suffix: "-c2"}, nil)
 	require.Zero(t, missing)
@@ -105,7 +105,7 @@ func TestWhatIsNotSent(t *testing.T) {
 		{"what was recorded while a replay ran", Exchange{Method: "GET", Target: "/", Header: Header{{"x-gameday-replay", "r"}}}, skipReplayed},
 		{"no method", Exchange{Target: "/"}, skipMalformed},
 	} {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, e.request(&tt.x, &lesson{}).skip) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, e.request(&tt.x, 0, &lesson{}).skip) })
 	}
 }
 
@@ -145,7 +145,7 @@ func FuzzRequest(f *testing.F) {
 			Method: method, Target: target, Header: Header{{name, value}}, Body: []byte(body), Size: int64(len(body)),
 			Response: &Response{Status: 200},
 		}
-		r := e.request(x, &lesson{known: map[string]struct{}{"tok-1": {}}})
+		r := e.request(x, 0, &lesson{known: map[string]struct{}{"tok-1": {}}})
 		if r.skip != "" {
 			return
 		}
@@ -177,7 +177,7 @@ func TestMakingARequestReadyIsCheap(t *testing.T) {
 	x.Header = Header{{"User-Agent", "Mozilla/5.0"}, {"Accept", "*/*"}, {"Cookie", "sid=gd~0123456789abcdef"}, {"Authorization", "Bearer gd~fedcba9876543210"}}
 	l, stamp := &lesson{}, testStamp(t, "run")
 	allocs := testing.AllocsPerRun(100, func() {
-		e.request(x, l).write(make([]byte, 0, 512), stamp, tag{trace: trace{1, 2}}, identity{}, nil)
+		e.request(x, 0, l).write(make([]byte, 0, 512), stamp, tag{trace: trace{1, 2}}, identity{}, nil)
 	})
 	require.LessOrEqual(t, allocs, 24.0)
 }

@@ -12,29 +12,51 @@ type spot struct {
 // A sorter may put a part in place of a value; it reports whether it did.
 type sorter func(at spot, value string, code coding) (part, bool)
 
-// A composer makes texts: it joins what is literal, and sorts the values in between.
+// A composer makes texts: it joins what is literal, and sorts the values in between. What it works with is used again
+// for the next text.
 type composer struct {
-	parts   text
-	pending []byte // literal text that is not yet a part
+	parts    []composed
+	literals []byte // of all parts
+	flushed  int    // of the literals, those that belong to a part
+}
+
+// composed is a part whose value, if it is literal, are the literals up to end.
+type composed struct {
+	part
+	end int
 }
 
 // text returns what was composed, and starts anew.
 func (c *composer) text() text {
 	c.flush()
-	t := c.parts
-	c.parts = nil
+	if len(c.parts) == 0 {
+		return nil
+	}
+	t, literals, done := make(text, len(c.parts)), string(c.literals), 0
+	for i, p := range c.parts {
+		if t[i] = p.part; p.kind == literal {
+			t[i].value, done = literals[done:p.end], p.end
+		}
+	}
+	clear(c.parts)
+	c.parts, c.literals, c.flushed = c.parts[:0], c.literals[:0], 0
 	return t
 }
 
+// flush makes a part of the literals that belong to none.
 func (c *composer) flush() {
-	if len(c.pending) > 0 {
-		c.parts = append(c.parts, part{value: string(c.pending)})
-		c.pending = c.pending[:0]
+	if c.flushed < len(c.literals) {
+		c.flushed = len(c.literals)
+		c.parts = append(c.parts, composed{end: c.flushed})
 	}
 }
 
 // lit adds literal text as it is.
-func (c *composer) lit(value string) { c.pending = append(c.pending, value...) }
+func (c *composer) lit(values ...string) {
+	for _, value := range values {
+		c.literals = append(c.literals, value...)
+	}
+}
 
 // add adds a part.
 func (c *composer) add(p part) {
@@ -43,7 +65,7 @@ func (c *composer) add(p part) {
 		return
 	}
 	c.flush()
-	c.parts = append(c.parts, p)
+	c.parts = append(c.parts, composed{part: p})
 }
 
 // target adds a request target: all of it, each path segment and each value of the query.
@@ -73,40 +95,48 @@ func (c *composer) target(target string, sort sorter) {
 
 // form adds a query or a form: each value.
 func (c *composer) form(where where, form string, sort sorter) {
-	for i, pair := range strings.Split(form, "&") {
-		if i > 0 {
-			c.lit("&")
-		}
+	for more := true; more; {
+		var pair string
+		pair, form, more = strings.Cut(form, "&")
 		name, value, ok := strings.Cut(pair, "=")
 		c.lit(name)
 		if ok {
 			c.lit("=")
 			c.token(spot{where: where, name: query.read(name)}, value, query, sort)
 		}
+		if more {
+			c.lit("&")
+		}
 	}
 }
 
 // cookies adds the value of a Cookie header. Cookies that name a session are the sender's own.
 func (c *composer) cookies(cookies string, sort sorter) {
-	for i, pair := range strings.Split(cookies, ";") {
-		if i > 0 {
+	for more := true; more; {
+		var pair string
+		pair, cookies, more = strings.Cut(cookies, ";")
+		c.cookie(pair, sort)
+		if more {
 			c.lit(";")
 		}
-		name, value, ok := strings.Cut(pair, "=")
-		c.lit(name)
-		if !ok {
-			continue
-		}
-		c.lit("=")
-		p, ok := sort(spot{where: inCookie, name: strings.TrimSpace(name)}, value, plain)
-		if !ok {
-			p = part{value: value}
-			if namesSession(name) {
-				p.kind = renamed
-			}
-		}
-		c.add(p)
 	}
+}
+
+func (c *composer) cookie(pair string, sort sorter) {
+	name, value, ok := strings.Cut(pair, "=")
+	c.lit(name)
+	if !ok {
+		return
+	}
+	c.lit("=")
+	p, ok := sort(spot{where: inCookie, name: strings.TrimSpace(name)}, value, plain)
+	if !ok {
+		p = part{value: value}
+		if namesSession(name) {
+			p.kind = renamed
+		}
+	}
+	c.add(p)
 }
 
 func namesSession(cookie string) bool {
@@ -126,7 +156,7 @@ func (c *composer) header(name, value string, sort sorter) {
 		c.lit(value)
 		return
 	}
-	c.lit(scheme + " ")
+	c.lit(scheme, " ")
 	c.token(at, rest, plain, sort)
 }
 
@@ -142,35 +172,37 @@ func (c *composer) token(at spot, raw string, code coding, sort sorter) {
 	c.lit(raw)
 }
 
-// json adds a JSON document, and reports whether it is one. edit may return parts in place of the value at
-// a path; nil leaves it to sort.
-func (c *composer) json(doc []byte, sort sorter, edit func(path string, code coding) text) bool {
-	done := 0
+// json adds a JSON document, and reports whether it is one. edit, if there is one, may return parts in place of the
+// value at a path; nil leaves it to sort.
+func (c *composer) json(body []byte, sort sorter, edit func(path string, code coding) text) bool {
+	doc, done := string(body), 0
 	replace := func(start, end int, parts ...part) {
-		c.lit(string(doc[done:start]))
+		c.lit(doc[done:start])
 		for _, p := range parts {
 			c.add(p)
 		}
 		done = end
 	}
-	ok := eachJSON(doc, func(path []byte, start, end int) {
+	ok := eachJSON(body, func(path []byte, start, end int) {
 		code := number
 		if doc[start] == '"' {
 			code, start, end = quoted, start+1, end-1
 		}
-		if parts := edit(string(path), code); parts != nil {
-			replace(start, end, parts...)
-			return
+		if edit != nil {
+			if parts := edit(string(path), code); parts != nil {
+				replace(start, end, parts...)
+				return
+			}
 		}
-		if code == number && !isNumber(string(doc[start:end])) {
+		if code == number && !isNumber(doc[start:end]) {
 			return // true, false, null
 		}
-		if p, ok := sort(spot{where: inBody}, code.read(string(doc[start:end])), code); ok {
+		if p, ok := sort(spot{where: inBody}, code.read(doc[start:end]), code); ok {
 			replace(start, end, p)
 		}
 	})
 	if ok {
-		c.lit(string(doc[done:]))
+		c.lit(doc[done:])
 	}
 	return ok
 }
