@@ -1,5 +1,7 @@
 package gameday
 
+import "slices"
+
 // DiffClass is how an answer compares with what it should have been.
 type DiffClass string
 
@@ -14,6 +16,30 @@ const (
 
 // DiffClasses lists the classes in the order of reports.
 var DiffClasses = [...]DiffClass{DiffIdentical, DiffNoisy, DiffFallback, DiffWrong, DiffError}
+
+// DiffPlan says what the answers of a replay are compared with: with the recording, or with those of a primary.
+type DiffPlan struct {
+	Recording bool        `json:"recording,omitempty"`
+	Primary   string      `json:"primary,omitempty"`   // URL of a system that gets the same requests, and is right
+	Secondary string      `json:"secondary,omitempty"` // URL of a second instance of the primary, whose differences from it are noise
+	Ignore    []string    `json:"ignore,omitempty"`    // fields that may differ: "$.path", "$..name", "header:name", "status", "body"
+	Fallback  []string    `json:"fallback,omitempty"`  // fields by which an answer says that it is a fallback: "$.stale=true"
+	Bounds    []DiffBound `json:"bounds,omitempty"`
+}
+
+// Wanted reports whether anything is compared.
+func (p DiffPlan) Wanted() bool { return p.Recording || p.Primary != "" }
+
+// DiffBound is a promise about how many of the compared answers are of a class, over the whole run.
+type DiffBound struct {
+	Text     string    `json:"text"`           // as written: "wrong <= 0.1%"
+	Flow     string    `json:"flow,omitempty"` // all when empty
+	Class    DiffClass `json:"class"`
+	Op       string    `json:"op"`
+	Limit    float64   `json:"limit"` // from 0 to 1
+	Severity Severity  `json:"severity"`
+	Source   string    `json:"source,omitempty"` // file:line
+}
 
 // Diff says how the answers of a replay compare with others.
 type Diff struct {
@@ -53,5 +79,26 @@ type DiffExample struct {
 
 // Wrong is the share of compared answers that are wrong or errors; 0 when none was compared.
 func (d *Diff) Wrong() float64 {
-	return float64(d.Classes[DiffWrong]+d.Classes[DiffError]) / float64(max(d.Compared, 1))
+	share, _ := d.Share("", DiffWrong)
+	return share
+}
+
+// Share is the share of the compared answers of a flow, or of all when it is empty, that are of a class, and how many
+// were compared; errors are wrong, too. Without any compared it is 0.
+func (d *Diff) Share(flow string, class DiffClass) (share float64, compared int64) {
+	classes, compared := d.Classes, d.Compared
+	if flow != "" {
+		classes, compared = nil, 0
+		if i := slices.IndexFunc(d.Routes, func(r DiffRoute) bool { return r.Route == flow }); i >= 0 {
+			classes = d.Routes[i].Classes
+		}
+		for _, n := range classes {
+			compared += n
+		}
+	}
+	of := classes[class]
+	if class == DiffWrong {
+		of += classes[DiffError]
+	}
+	return float64(of) / float64(max(compared, 1)), compared
 }

@@ -108,7 +108,11 @@ type TrafficPlan struct {
 	Filter   []Filter  `json:"filter,omitempty"`   // what of the tape is played; the rest is counted, by rule
 	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own
 	Rewrite  []Rewrite `json:"rewrite,omitempty"`  // fields that are set anew, such as staging passwords in place of redacted ones
+	Diff     DiffPlan  `json:"diff,omitzero"`      // what the answers are compared with
 	Bind     []Bind    `json:"bind,omitempty"`     // values of answers that later requests need, where that is not seen by itself
+
+	ShiftTime  bool `json:"shift_time,omitempty"`  // recorded times move to the present
+	SignTokens bool `json:"sign_tokens,omitempty"` // and tokens are signed anew, with a key that no plan holds
 
 	NotProduction []string `json:"not_production,omitempty"` // hosts that are not refused, whatever they look like
 	Canary        string   `json:"canary,omitempty"`         // "PATH TEXT": a GET of PATH that the target must answer with 2xx and TEXT before anything is sent

@@ -28,6 +28,7 @@ const (
 	codeAbort     = "GD1021"
 	codePromQL    = "GD1022"
 	codeExpect    = "GD1023"
+	codeDiff      = "GD1024"
 	codeParameter = "GD1030"
 	codeValue     = "GD1031"
 	codeFlow      = "GD1040"
@@ -63,6 +64,7 @@ func Codes() []Code {
 		{codeAbort, "bad stop condition", "Write flow.NAME.METRIC OP LIMIT for DURATION, such as flow.checkout.error_rate > 20% for 10s."},
 		{codePromQL, "bad PromQL", "Correct the expression at the caret."},
 		{codeExpect, "bad expectation", "Write a comparison with a number, such as == 0 or >= 1."},
+		{codeDiff, "bad promise about answers", "Write CLASS OP SHARE, such as wrong <= 0.1%; the classes are identical, noisy, fallback, wrong and error."},
 		{codeParameter, "unknown parameter", "Declare it under spec.parameters, or correct the spelling. $${ writes a plain ${."},
 		{codeValue, "bad parameter value", "Give a value of the parameter's type, as its default or with --set NAME=VALUE."},
 		{codeFlow, "unknown flow", "Name one of spec.flows."},

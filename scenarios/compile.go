@@ -163,6 +163,10 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		Unsafe:     slices.Clone(r.Unsafe),
 		Identity:   slices.Clone(r.Identity),
 
+		ShiftTime:  r.ShiftTime,
+		SignTokens: r.SignTokens,
+		Diff:       s.diff(r.Diff),
+
 		NotProduction: slices.Clone(r.NotProduction),
 		Canary:        r.Canary,
 	}
@@ -173,13 +177,37 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 	if r.Habit.Retries > 0 {
 		plan.RetryGap = r.Habit.Gap
 	}
+	for _, f := range r.Filter {
+		rule := gameday.Filter{Kind: f.Kind, Name: f.Name, Match: f.Match}
+		if f.Percent != nil {
+			rule.Percent = *f.Percent
+		}
+		plan.Filter = append(plan.Filter, rule)
+	}
 	for _, w := range r.Rewrite {
-		plan.Rewrite = append(plan.Rewrite, gameday.Rewrite{Method: w.Method, Path: w.Path, JSON: w.JSON, Header: w.Header, Value: w.Value})
+		plan.Rewrite = append(plan.Rewrite, gameday.Rewrite(w))
 	}
 	for _, text := range r.Bind {
 		if b, err := gameday.ParseBind(text); err == nil { // the checks have reported the others
 			plan.Bind = append(plan.Bind, b)
 		}
+	}
+	return plan
+}
+
+func (s *Scenario) diff(d *Diff) (plan gameday.DiffPlan) {
+	if d == nil {
+		return plan
+	}
+	plan = gameday.DiffPlan{Secondary: d.Secondary, Ignore: slices.Clone(d.Ignore), Fallback: slices.Clone(d.Fallback)}
+	if plan.Recording = d.Against == againstRecording; !plan.Recording {
+		plan.Primary = d.Against
+	}
+	for i, e := range d.Expect {
+		bound, _ := parseDiffBound(e.Expr) // checked by Parse
+		bound.Flow, bound.Severity = e.Flow, e.Severity
+		bound.Source = s.src.line(fmt.Sprintf("spec.traffic.replay.diff.expect[%d]", i))
+		plan.Bounds = append(plan.Bounds, bound)
 	}
 	return plan
 }

@@ -70,6 +70,7 @@ func (d *description) head() {
 	d.row("Platform", "%s", dots(parts...))
 	d.row("Guard", "%s", dots(labelsText(p.Environment.RequireLabels), prefixed("never ", strings.Join(p.Environment.Deny, ", "))))
 	d.row("Traffic", "%s", trafficText(p.Traffic))
+	d.changes(p.Traffic)
 	d.row("Phases", "%s", dots("warmup "+p.Phases.Warmup.String(), "baseline "+p.Phases.Baseline.String(),
 		"fault "+p.Phases.Fault.String(), "recovery "+p.Phases.Recovery.String()))
 }
@@ -205,7 +206,11 @@ func (d *description) judged() {
 		ledger = fmt.Sprintf("ledger of %s against %s", p.Ledger.Flow, p.Ledger.Service)
 	}
 	d.WriteByte('\n')
-	d.row("Checks", "%s", dots(count(objectives, "objective"), count(len(p.Assertions), "assertion"), ledger, count(len(p.Aborts), "stop condition")))
+	bounds := ""
+	if n := len(p.Traffic.Diff.Bounds); n > 0 {
+		bounds = count(n, "promise") + " about answers"
+	}
+	d.row("Checks", "%s", dots(count(objectives, "objective"), count(len(p.Assertions), "assertion"), bounds, ledger, count(len(p.Aborts), "stop condition")))
 	for _, f := range p.Flows {
 		texts := make([]string, len(f.Objectives))
 		for i, o := range f.Objectives {

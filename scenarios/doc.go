@@ -35,6 +35,10 @@ type Checks struct {
 	// says what it acts on, the usual kind first; one with Validate() error says what is wrong with its fields.
 	Monkeys gameday.Catalog
 
+	// DiffField and DiffSign return what is wrong with a field of answers that may differ, and with one by which an answer
+	// says that it is a fallback.
+	DiffField, DiffSign func(text string) error
+
 	// Topology returns the names in the topology file at path, which is already resolved against the
 	// scenario's folder. Its error is reported where the scenario names the file.
 	Topology func(path string) (Known, error)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	gameday "github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/replay"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -78,6 +79,8 @@ func testChecks() Checks {
 			"zone":    func() gameday.Monkey { return &outage{} },
 			"narrow":  func() gameday.Monkey { return &narrow{} },
 		},
+		DiffField: testField,
+		DiffSign:  func(text string) error { field, _, _ := strings.Cut(text, "="); return testField(field) },
 		Topology: func(path string) (Known, error) {
 			if strings.HasSuffix(path, "missing.yaml") {
 				return Known{}, fmt.Errorf("open %s: no such file", path)
@@ -89,6 +92,14 @@ func testChecks() Checks {
 			}, nil
 		},
 	}
+}
+
+// testField knows two forms of fields.
+func testField(text string) error {
+	if !strings.HasPrefix(text, "$.") && !strings.HasPrefix(text, "header:") {
+		return fmt.Errorf("field %q: want $.path or header:name", text)
+	}
+	return nil
 }
 
 // TestBadFilesAreExplained compares all that is said about each bad file with its golden.
@@ -199,7 +210,8 @@ func TestTooLargeFileIsNotRead(t *testing.T) {
 	require.ErrorContains(t, err, "at most 256 are read")
 }
 
-// FuzzParse looks for panics, for positions outside of the text, and for plans that a second reading changes.
+// FuzzParse looks for panics, for positions outside of the text, for plans that a second reading changes, and for rules that
+// no player takes.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/*.yaml", "testdata/bad/*.yaml", "library/*.yaml"} {
 		files, err := filepath.Glob(pattern)
@@ -213,7 +225,10 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := Parse("f.yaml", text, Options{Checks: testChecks()})
 		if err == nil {
-			require.Equal(t, s.Compile(1), s.Compile(1))
+			plan := s.Compile(1)
+			require.Equal(t, plan, s.Compile(1))
+			_, err := replay.NewRules(plan.Traffic.Filter, plan.Traffic.Rewrite)
+			require.NoError(t, err)
 			return
 		}
 		var found Diagnostics

@@ -178,10 +178,18 @@ type Replay struct {
 	Unsafe []string `json:"unsafe" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
 	// Fields of request bodies that name a user, such as $.user: each copy of a session gets a name of its own.
 	Identity []string `json:"identity"`
-	// Fields that are set anew, such as staging passwords in place of redacted ones.
+	// What of the tape is played. What is left out is counted by rule.
+	Filter []Filter `json:"filter"`
+	// Parts of requests that are changed, such as staging passwords in place of redacted ones.
 	Rewrite []Rewrite `json:"rewrite"`
 	// Values of answers that later requests of the session need, where that is not seen by itself: "POST /orders $.order_id -> /orders/{}".
 	Bind []string `json:"bind"`
+	// Recorded dates, Unix times and the claims of tokens move to the present.
+	ShiftTime bool `json:"shiftTime"`
+	// Tokens whose claims move are signed anew, with the key that the environment has in GAMEDAY_JWT_KEY. Without it they stay
+	// as they are.
+	SignTokens bool  `json:"signTokens"`
+	Diff       *Diff `json:"diff"`
 	// Hosts that are not refused, though their names or addresses look like production. Each exactly.
 	NotProduction []string `json:"notProduction"`
 	// Path that the target must answer with 2xx, and text of that answer, before anything is sent: "/env staging".
@@ -205,7 +213,45 @@ type Habit struct {
 	Gap gameday.Duration `json:"gap" jsonschema:"default=2s"`
 }
 
-// Rewrite sets one field of the requests that match. Exactly one of json and header is given.
+// Filter chooses requests. Of several that allow a method, or several that allow a URL, one has to match; of all others
+// every one. Regular expressions (RE2) are searched for, not anchored.
+type Filter struct {
+	// What it looks at: the method, the target with its query, a header, basic credentials, or a share of the values of a
+	// header or a query parameter.
+	Kind string `json:"kind" jsonschema:"required,enum=allow-method,enum=allow-url,enum=disallow-url,enum=allow-header,enum=disallow-header,enum=basic-auth,enum=header-limiter,enum=param-limiter"`
+	// Name of the header or the query parameter.
+	Name string `json:"name"`
+	// Regular expression; of allow-method the method itself.
+	Match string `json:"match"`
+	// Share of the values that passes, for limiters: always the same ones.
+	Percent *int `json:"percent" jsonschema:"minimum=0,maximum=100"`
+}
+
+// Diff compares the answers, and says how many may differ.
+type Diff struct {
+	// What they are compared with: the recording, or the URL of a primary that gets the same requests.
+	Against string `json:"against" jsonschema:"required"`
+	// URL of a second instance of the primary: where the two differ is noise.
+	Secondary string `json:"secondary"`
+	// Fields that may differ: $.path, $..name, header:name, status or body.
+	Ignore []string `json:"ignore"`
+	// Fields by which an answer says that it is a fallback: header:X-Source=backup, $.stale=true.
+	Fallback []string `json:"fallback"`
+	// Promises about the answers of the whole run, such as "wrong <= 0.1%".
+	Expect []DiffBound `json:"expect"`
+}
+
+// DiffBound is a promise about compared answers: a string such as "wrong <= 0.1%", or its expanded form.
+type DiffBound struct {
+	// CLASS OP SHARE: identical, noisy, fallback, wrong (errors included) or error, such as "wrong <= 0.1%".
+	Expr string `json:"expr" jsonschema:"required"`
+	// Flow whose answers count. All when absent.
+	Flow string `json:"flow"`
+	// What a miss means.
+	Severity gameday.Severity `json:"severity" jsonschema:"enum=fail,enum=warn,default=fail"`
+}
+
+// Rewrite changes one part of the requests that match. Exactly one of json, header, param and url is given.
 type Rewrite struct {
 	// HTTP method. Any when absent.
 	Method string `json:"method" jsonschema:"enum=GET,enum=HEAD,enum=POST,enum=PUT,enum=PATCH,enum=DELETE,enum=OPTIONS"`
@@ -215,6 +261,13 @@ type Rewrite struct {
 	JSON string `json:"json"`
 	// Name of a header.
 	Header string `json:"header"`
+	// Name of a query parameter.
+	Param string `json:"param"`
+	// Regular expression (RE2) in the target: what it finds is replaced, and $1 in the value is its first group. The first rule that
+	// matches ends the search.
+	URL string `json:"url"`
+	// Regular expression (RE2) beside header: only what it finds is replaced, and $1 in the value is its first group.
+	Match string `json:"match"`
 	// New value. ${$.user} stands for another field of the same body.
 	Value string `json:"value" jsonschema:"required"`
 }

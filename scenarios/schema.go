@@ -72,6 +72,9 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 // JSONSchemaExtend lets an objective be its expression alone.
 func (SLO) JSONSchemaExtend(s *jsonschema.Schema) { orString(s) }
 
+// JSONSchemaExtend lets a promise about answers be its expression alone.
+func (DiffBound) JSONSchemaExtend(s *jsonschema.Schema) { orString(s) }
+
 // JSONSchemaExtend lets one side of a link be written as "service@zone".
 func (Endpoint) JSONSchemaExtend(s *jsonschema.Schema) { orString(s) }
 

@@ -83,6 +83,22 @@ func checkHost(text string) error {
 	return nil
 }
 
+// checkHeader returns what is wrong with the name of a header.
+func checkHeader(name string) error {
+	if !headerPattern.MatchString(name) {
+		return fmt.Errorf("%q is no name of a header", name)
+	}
+	return nil
+}
+
+// checkRegexp returns what is wrong with a regular expression.
+func checkRegexp(text string) error {
+	if _, err := regexp.Compile(text); err != nil {
+		return fmt.Errorf("no regular expression (RE2): %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return nil
+}
+
 // checkJSONPath returns what is wrong with the path of a field in a JSON body.
 func checkJSONPath(text string) error {
 	if !jsonPathPattern.MatchString(text) {

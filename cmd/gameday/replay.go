@@ -89,7 +89,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 			if err != nil {
 				return fmt.Errorf("--max-wrong %q: %w", maxWrong, err)
 			}
-			if maxWrong != "" && !o.Diff.Recording && o.Diff.Primary == "" {
+			if maxWrong != "" && !o.Traffic.Diff.Wanted() {
 				return errors.New("--max-wrong: nothing is compared: add --diff or --diff-primary")
 			}
 			done, err := wire.Replay(c.Context(), o)
@@ -149,13 +149,13 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.StringArrayVar(&o.Traffic.NotProduction, "i-know-this-is-not-production", nil, "HOST that is not refused, whatever it looks like; exactly this one (repeatable)")
 	f.StringVar(&o.Traffic.Canary, "canary", "", "path that the target must answer with 2xx and a text, before anything is sent: '/env staging'")
 	f.StringVar(&o.MarkKey, "mark-key", "", "file with the key that signs marks, made if there is none; $"+wire.MarkKeyVariable+" otherwise, and without both a key that no receiver knows")
-	f.BoolVar(&o.Shift.Times, "shift-time", false, "move recorded times to the present: dates, Unix times, and the claims of tokens")
-	f.StringVar(&o.Shift.JWTKey, "jwt-key", "", "file with the key that signs moved tokens: the PEM of an RSA or P-256 key, or a secret; without one they stay as they are")
-	f.BoolVar(&o.Diff.Recording, "diff", false, "compare the answers with the recorded ones")
-	f.StringVar(&o.Diff.Primary, "diff-primary", "", "compare them with those of the system at this URL, which gets the same requests")
-	f.StringVar(&o.Diff.Secondary, "diff-secondary", "", "URL of a second instance of the primary: where the two differ is noise")
-	f.StringArrayVar(&o.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
-	f.StringArrayVar(&o.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
+	f.BoolVar(&o.Traffic.ShiftTime, "shift-time", false, "move recorded times to the present: dates, Unix times, and the claims of tokens")
+	f.StringVar(&o.JWTKey, "jwt-key", "", "file with the key that signs moved tokens: the PEM of an RSA or P-256 key, or a secret; $"+wire.TokenKeyVariable+" otherwise, and without both they stay as they are")
+	f.BoolVar(&o.Traffic.Diff.Recording, "diff", false, "compare the answers with the recorded ones")
+	f.StringVar(&o.Traffic.Diff.Primary, "diff-primary", "", "compare them with those of the system at this URL, which gets the same requests")
+	f.StringVar(&o.Traffic.Diff.Secondary, "diff-secondary", "", "URL of a second instance of the primary: where the two differ is noise")
+	f.StringArrayVar(&o.Traffic.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
+	f.StringArrayVar(&o.Traffic.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
 	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
 	addRuleFlags(f, &rules)
 	addImportFlags(f, &o.Import)

@@ -61,6 +61,9 @@ func Assertions(p gameday.Plan) []gameday.Assertion {
 	for _, spec := range p.Assertions {
 		all = append(all, Answer{spec})
 	}
+	for _, bound := range p.Traffic.Diff.Bounds {
+		all = append(all, Answered{bound})
+	}
 	if p.Ledger != nil {
 		all = append(all, Ledger{})
 	}

@@ -22,6 +22,7 @@ const (
 	worstFile    = "traffic/worst.json"
 	acksFile     = "traffic/acks.jsonl"
 	fidelityFile = "traffic/fidelity.json"
+	diffFile     = "traffic/diff.json"
 	ledgerFile   = "ledger.json"
 	verdictFile  = "verdict.json"
 )
@@ -167,7 +168,16 @@ func (r *Run) SaveTraffic(t gameday.Traffic) error {
 	return errors.Join(slicesErr,
 		writeJSON(r.Path(worstFile), t.Worst),
 		writeLines(r.Path(acksFile), t.Acks),
-		writeJSON(r.Path(fidelityFile), t.Fidelity))
+		writeJSON(r.Path(fidelityFile), t.Fidelity),
+		r.saveDiff(t.Diff))
+}
+
+// saveDiff writes how the answers compare with others, if they were compared.
+func (r *Run) saveDiff(d *gameday.Diff) error {
+	if d == nil {
+		return nil
+	}
+	return writeJSON(r.Path(diffFile), d)
 }
 
 // SaveLedger writes ledger.json.
@@ -217,6 +227,7 @@ func Load(dir string) (gameday.Record, error) {
 		eventsErr, slicesErr, acksErr, ledgerErr,
 		readJSON(at(worstFile), &rec.Traffic.Worst),
 		readJSON(at(fidelityFile), &rec.Traffic.Fidelity),
+		readJSON(at(diffFile), &rec.Traffic.Diff),
 		readJSON(at(verdictFile), &rec.Verdict),
 	} {
 		err = errors.Join(err, ignoreMissing(e))

@@ -63,10 +63,10 @@ func RunCase(ctx context.Context, o CaseOptions) (Done, error) {
 }
 
 func (d *day) holdCase(ctx context.Context, o CaseOptions) (done Done, err error) {
-	d.player, err = replay.New(replay.Config{
-		Run: d.run.Meta().Run, Traffic: d.plan.Traffic, Flows: d.plan.Flows, Phases: d.plan.Phases, Seed: d.plan.Seed,
-		Open: func() (replay.Source, error) { return generate(o.Load, d.plan.Phases.Total().Std()), nil }, Targets: []string{d.plan.Traffic.To},
-	})
+	d.load, err = newCast(ctx, d.plan, replay.Config{
+		Run: d.run.Meta().Run, Targets: []string{d.plan.Traffic.To},
+		Open: func() (replay.Source, error) { return generate(o.Load, d.plan.Phases.Total().Std()), nil },
+	}, "")
 	if err != nil {
 		return Done{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gameday-dev/gameday/harness/metrics"
 	"github.com/gameday-dev/gameday/harness/platform/local"
 	"github.com/gameday-dev/gameday/monkeys"
+	"github.com/gameday-dev/gameday/replay/diff"
 	"github.com/gameday-dev/gameday/scenarios"
 )
 
@@ -35,7 +36,7 @@ func compile(o CompileOptions) (plan gameday.Plan, remote string, err error) {
 	}
 	s, err := scenarios.Parse(o.File, text, scenarios.Options{Set: o.Set, Checks: scenarios.Checks{
 		PromQL:  metrics.Check,
-		Monkeys: monkeys.Catalog(),
+		Monkeys: monkeys.Catalog(), DiffField: diff.CheckField, DiffSign: diff.CheckSign,
 		Topology: func(path string) (scenarios.Known, error) {
 			if o.Topology != "" {
 				path = o.Topology

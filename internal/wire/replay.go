@@ -22,10 +22,9 @@ type ReplayOptions struct {
 	Results string                // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
 	MarkKey string                // path of the key that signs marks; see markKey
 	TLS     TLSFiles
-	HTTP2   bool // everything over HTTP/2
-	Shards  int  // threads that send; 1 when 0
-	Diff    DiffOptions
-	Shift   ShiftOptions
+	HTTP2   bool   // everything over HTTP/2
+	Shards  int    // threads that send; 1 when 0
+	JWTKey  string // path of the key that signs tokens whose times have moved; see tokenKey
 	Slice   func(gameday.Slice)
 	Keys    Keys        // open an encrypted tape
 	Warn    func(error) // told of a tape that is not whole; may be nil
@@ -60,7 +59,7 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 		return Replayed{}, errors.Join(Refused{err}, closeResults())
 	}
 	config := replay.Config{
-		Run: "replay", Key: key, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
+		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}
 	known, err := surveyTape(ctx, config.Open, o.Traffic)
@@ -70,24 +69,17 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if len(plan.Flows) == 0 {
 		plan.Flows, config.Sparse = known.Routes, true
 	}
-	shifter, err := o.Shift.shifter(&config)
-	if err != nil {
-		return Replayed{}, errors.Join(err, closeResults())
-	}
-	c, err := newCast(ctx, plan, config, o.Diff)
+	c, err := newCast(ctx, plan, config, o.JWTKey)
 	if err != nil {
 		return Replayed{}, errors.Join(err, closeResults())
 	}
 	start := time.Now()
-	traffic, err := c.run(ctx, start, func(s gameday.Slice) {
+	traffic, err := c.Run(ctx, start, func(s gameday.Slice) {
 		if o.Slice != nil {
 			o.Slice(s)
 		}
 	})
-	if shifter != nil {
-		traffic.Fidelity.Shifted = shifter.Counts()
-	}
-	return Replayed{Traffic: traffic, Started: start, Sender: c.players[0].Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
+	return Replayed{Traffic: traffic, Started: start, Sender: c.first().Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
 }
 
 // createResults opens the file that vegeta reads, if one is wanted.

@@ -94,7 +94,7 @@ type day struct {
 	remote  string // URL of a Prometheus to ask, with what the plan hides; none when empty
 	run     *store.Run
 	samples *metrics.Store
-	player  *replay.Player
+	load    *cast
 	faults  *metrics.Faults
 	base    *metrics.Baseline
 	display *reports.Progress
@@ -126,12 +126,10 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if err != nil {
 		return Done{}, Refused{err}
 	}
-	if d.player, err = newPlayer(d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets}); err != nil {
+	if d.load, err = newCast(ctx, d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets}, ""); err != nil {
 		return Done{}, err
 	}
-	if err := check(ctx, d.player); err != nil {
-		return Done{}, err
-	}
+	defer d.load.close()
 	return d.perform(ctx, stage{
 		platform: topology.Client, catalog: monkeys.Catalog(), pages: topologyPages(topology), steady: judge.Gate, ledger: ledgerReader(topology, d.plan),
 	})
@@ -146,7 +144,7 @@ type stage struct {
 	ledger   func(context.Context, []gameday.Ack) (gameday.Ledger, error) // may be nil
 }
 
-// perform carries the plan out, with d.player as its load, and judges and reports what came of it.
+// perform carries the plan out, with d.load, and judges and reports what came of it.
 func (d *day) perform(ctx context.Context, s stage) (Done, error) {
 	report, runErr := d.carryOut(ctx, s)
 	if report.Result == "" {
@@ -207,7 +205,7 @@ func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	d.base = &metrics.Baseline{Metrics: live}
 	scraper := metrics.Scraper{
 		Store: d.samples, Interval: d.plan.Metrics.Interval.Std(), Targets: scrapeTargets(s, d.plan),
-		Collectors: []gameday.Collector{d.player, &metrics.Host{}, d.faults, d.base},
+		Collectors: []gameday.Collector{d.load, &metrics.Host{}, d.faults, d.base},
 	}
 	scraping, stopScraping := context.WithCancel(context.WithoutCancel(ctx))
 	scraped := make(chan error, 1)
@@ -216,8 +214,8 @@ func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	d.display = reports.NewProgress(d.options.Out, d.plan, d.options.Terminal, start)
 	d.drawn(d.options.Terminal)
 	report, err := harness.Run(ctx, harness.Config{
-		Meta: d.run.Meta(), Plan: d.plan, Platform: system{s.platform, d.player}, Catalog: s.catalog,
-		Journal: d.run, Start: start, Load: d.player, Slices: d.keep, Metrics: live,
+		Meta: d.run.Meta(), Plan: d.plan, Platform: system{s.platform, d.load.first()}, Catalog: s.catalog,
+		Journal: d.run, Start: start, Load: d.load, Slices: d.keep, Metrics: live,
 		Steady: s.steady, Ledger: s.ledger, Observe: d.observe, HealLimit: d.options.HealLimit,
 	})
 	stopScraping()

@@ -8,40 +8,54 @@ import (
 	"os"
 	"time"
 
+	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/tape"
 	"github.com/gameday-dev/gameday/replay/timeshift"
 )
 
-// ShiftOptions say whether recorded times are moved to the present.
-type ShiftOptions struct {
-	Times  bool
-	JWTKey string // path of the key that signs moved tokens; they stay as they are without one
-}
+// TokenKeyVariable is the environment variable with the key that signs tokens whose times have moved.
+const TokenKeyVariable = "GAMEDAY_JWT_KEY"
 
-// shifter puts what moves times into the configuration of a player; nil when nothing is moved.
-func (o ShiftOptions) shifter(c *replay.Config) (*timeshift.Shifter, error) {
-	if !o.Times {
-		if o.JWTKey != "" {
+// newShifter puts what moves times into the configuration of a player; nil when nothing is moved. keyFile is the path of the
+// key for tokens, if one is given.
+func newShifter(t gameday.TrafficPlan, keyFile string, c *replay.Config) (*timeshift.Shifter, error) {
+	if !t.ShiftTime {
+		if keyFile != "" || t.SignTokens {
 			return nil, Refused{errors.New("a key for tokens signs those whose times are moved: add --shift-time")}
 		}
 		return nil, nil
 	}
-	var options timeshift.Options
-	if o.JWTKey != "" {
-		key, err := os.ReadFile(o.JWTKey)
-		if err != nil {
-			return nil, fmt.Errorf("read key for tokens: %w", err)
-		}
-		options.Key = bytes.TrimSpace(key)
+	key, err := tokenKey(keyFile, t.SignTokens)
+	if err != nil {
+		return nil, err
 	}
-	s, err := timeshift.New(options)
+	s, err := timeshift.New(timeshift.Options{Key: key})
 	if err != nil {
 		return nil, Refused{err}
 	}
 	c.Shift = s.Value
 	c.Recorded, err = recordedAt(c.Open)
 	return s, err
+}
+
+// tokenKey returns the key that signs tokens: the text of the file or, without a path, that of the environment; nil when
+// neither is given and none is wanted. It stands in no plan and in no record.
+func tokenKey(path string, wanted bool) ([]byte, error) {
+	if path != "" {
+		key, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read key for tokens: %w", err)
+		}
+		return bytes.TrimSpace(key), nil
+	}
+	if text := os.Getenv(TokenKeyVariable); text != "" {
+		return []byte(text), nil
+	}
+	if wanted {
+		return nil, Refused{errors.New("sign tokens: there is no key: set $" + TokenKeyVariable + " to a test key of the system")}
+	}
+	return nil, nil
 }
 
 // recordedAt returns the wall time of a recording's offset zero; the zero time where it does not say.

@@ -38,11 +38,13 @@ func Open(path string, k Keys, o capture.ImportOptions) (replay.Source, error) {
 	return capture.Open(path, o)
 }
 
-// newPlayer prepares the load of a plan; c holds what a plan does not say, and may say how its tape is opened.
+// openTape opens a recording that needs no key and explains itself.
+func openTape(path string) func() (replay.Source, error) {
+	return func() (replay.Source, error) { return Open(path, Keys{}, capture.ImportOptions{}) }
+}
+
+// newPlayer prepares one player of a plan; c holds what a plan does not say.
 func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
-	if c.Open == nil {
-		c.Open = func() (replay.Source, error) { return Open(plan.Traffic.Tape, Keys{}, capture.ImportOptions{}) }
-	}
 	first, err := c.Open()
 	if err != nil {
 		return nil, err

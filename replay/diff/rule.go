@@ -106,15 +106,33 @@ func newRules(o Options) (rules, error) {
 		r.ignore = append(r.ignore, ignored)
 	}
 	for _, text := range o.Fallback {
-		field, value, _ := strings.Cut(text, "=")
-		at, err := newRule(field)
+		s, err := newSign(text)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("fallback: %w", err))
 			continue
 		}
-		r.fallbacks = append(r.fallbacks, sign{at, value})
+		r.fallbacks = append(r.fallbacks, s)
 	}
 	return r, errors.Join(errs...)
+}
+
+// newSign reads a sign as people write it: "header:X-Source=backup".
+func newSign(text string) (sign, error) {
+	field, value, _ := strings.Cut(text, "=")
+	at, err := newRule(field)
+	return sign{at, value}, err
+}
+
+// CheckField says what is wrong with a text for Options.Ignore.
+func CheckField(text string) error {
+	_, err := newRule(text)
+	return err
+}
+
+// CheckSign says what is wrong with a text for Options.Fallback.
+func CheckSign(text string) error {
+	_, err := newSign(text)
+	return err
 }
 
 func (r rules) ignored(path string) bool {
