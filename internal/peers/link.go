@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/gameday-dev/gameday/internal/linkproxy"
 )
@@ -38,7 +37,7 @@ func serveLink(ctx context.Context, args []string) error {
 	if _, err := proxy.OpenEntry(linkproxy.Entry{Listen: at, Backends: func() []linkproxy.Backend { return []linkproxy.Backend{backend} }}); err != nil {
 		return err
 	}
-	if *latency > time.Nanosecond {
+	if *latency > 0 {
 		proxy.SetRules([]linkproxy.Rule{{To: linkproxy.Match{Service: "server"}, Latency: *latency}})
 	}
 	<-ctx.Done()

@@ -3,7 +3,7 @@
 // Command peers measures gameday beside the programs of its field and writes docs/performance.md.
 //
 // Machines differ and are shared, so nothing here is absolute: every figure comes from one run on one machine, each
-// program is run several times in turn with the others, and what counts are the ratios of medians. The client has one
+// program is run several times in turn with the others, and what counts are the medians of the ratios of each turn. The client has one
 // core to itself and the server another. See internal/tools/peers/install.sh for how the peers are had; one that is
 // missing is left out, and the page says so.
 package main
@@ -17,7 +17,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -30,22 +32,29 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) > 0 { // the servers of a measurement are processes of their own
+	if len(args) > 0 { // what takes part in a measurement is a process of its own
 		switch args[0] {
 		case "sink":
 			return serveSink(ctx, args[1:])
 		case "link":
 			return serveLink(ctx, args[1:])
+		case "raw":
+			return sendRaw(args[1:])
 		}
 	}
-	b := bench{}
-	var page string
+	b := bench{log: os.Stderr}
+	var path, only string
+	var limit time.Duration
 	flags := flag.NewFlagSet("peers", flag.ContinueOnError)
 	flags.StringVar(&b.bin, "bin", "bin/peers", "directory of the peers")
 	flags.StringVar(&b.gameday, "gameday", "bin/gameday", "the program to measure")
 	flags.IntVar(&b.rounds, "rounds", 3, "runs of each program")
 	flags.IntVar(&b.seconds, "seconds", 5, "length of a run")
-	flags.StringVar(&page, "write", "", "page to write; standard output when empty")
+	flags.IntVar(&b.requests, "requests", 1_000_000, "requests on the tape of the measurement of memory")
+	flags.IntVar(&b.results, "results", 5_000_000, "results that reports are made of")
+	flags.StringVar(&only, "only", "", "measurements to make, with commas between; all when empty: "+strings.Join(namesOf(b.measurements()), ", "))
+	flags.DurationVar(&limit, "limit", 7*time.Minute+30*time.Second, "no measurement begins after this time")
+	flags.StringVar(&path, "write", "", "page to write; standard output when empty")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -63,13 +72,20 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	text, err := b.measure(ctx)
-	if err != nil {
+	p, err := b.measure(ctx, split(only), limit)
+	if len(p.sections) == 0 {
 		return err
 	}
-	if page == "" {
-		_, err = fmt.Print(text)
-		return err
+	if path == "" {
+		_, writeErr := fmt.Print(p)
+		return errors.Join(err, writeErr)
 	}
-	return os.WriteFile(page, []byte(text), 0o644)
+	return errors.Join(err, os.WriteFile(path, []byte(p.String()), 0o644))
+}
+
+func split(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }

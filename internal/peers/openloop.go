@@ -5,110 +5,137 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"strings"
 	"time"
 )
 
-// openLoop measures who keeps a schedule: when requests arrive at the server against when they were due, and what the
+// settling is how long a program has after its start until what it does counts as its steady work.
+const settling = time.Second
+
+// kept is how a program kept a schedule.
+type kept struct {
+	cost
+	p50, p99, steady99       time.Duration // of lateness; the last of what was due after the settling
+	due, lost, doubled, swap int
+	rss                      int64
+}
+
+// schedule is the measurement of who keeps one: when requests arrive at the server against when they were due, and what the
 // client spends on it.
-func (b *bench) openLoop(ctx context.Context, rate int) (table, error) {
-	t := table{
-		title: fmt.Sprintf("Keeping a schedule, %d requests per second", rate),
-		text: "gameday and gor play a recording with Poisson arrivals; vegeta, which has no recording to play, keeps a constant rate. Lateness is that of the k-th " +
-			"arrival at the server's socket, by the kernel's clock, against the k-th due time. GoReplay 1.3.2 is given four times the length of the recording.",
-		head: []string{"program", "CPU per request", "late p50", "late p99", "lost", "doubled", "out of order", "memory"},
-	}
-	type result struct {
-		cost, p50, p99             []time.Duration
-		lost, doubled, reorder, of int
-		rss                        int64
-	}
-	results := map[string]*result{}
-	order := []string{"gameday", "vegeta", "gor"}
-	for round := range b.rounds {
-		for _, name := range order {
-			if name == "gor" && round > 0 { // it takes four times as long
-				continue
-			}
-			w := poisson(rate, b.duration(), 200)
-			if name == "vegeta" {
-				w = even(rate*b.seconds, rate, 1)
-			}
-			u, arrived, err := b.play(ctx, name, w)
-			if err != nil {
-				return t, err
-			}
-			if arrived == nil {
-				continue
-			}
-			r := results[name]
-			if r == nil {
-				r = &result{}
-				results[name] = r
-			}
-			late := lateness(w.due, arrived)
-			r.cost = append(r.cost, u.cpu/time.Duration(max(1, len(arrived))))
-			r.p50, r.p99 = append(r.p50, quantile(late, .5)), append(r.p99, quantile(late, .99))
-			doubled, reordered := disorder(w, arrived)
-			r.of += len(w.due)
-			r.rss = max(r.rss, u.rss)
-			r.lost += max(0, len(w.due)-len(arrived)+doubled)
-			r.doubled += doubled
-			if name != "vegeta" { // it has no sessions
-				r.reorder += reordered
-			}
-		}
-	}
-	for _, name := range order {
-		if r := results[name]; r != nil {
-			t.row(name, micros(median(r.cost)), median(r.p50), median(r.p99), fmt.Sprintf("%d of %d", r.lost, r.of), r.doubled, r.reorder, megabytes(r.rss))
-		}
-	}
-	return t, nil
+type schedule struct {
+	contest[kept]
+	rate   int
+	starts map[string]usage
 }
 
-// play has a program offer w to a fresh sink.
-func (b *bench) play(ctx context.Context, name string, w work, sink ...string) (usage, []arrival, error) {
-	addr, collect, err := b.sink(ctx, sink...)
-	if err != nil {
-		return usage{}, nil, err
+func (b *bench) openLoop(ctx context.Context, rate int) (section, error) {
+	m := schedule{rate: rate, starts: map[string]usage{}}
+	names := []string{"gor", "raw", "gameday", "vegeta"}
+	for _, name := range names {
+		b.progress("start of %s", name)
+		u, _, err := b.play(ctx, name, even(1, 1, 1))
+		if err != nil {
+			return section{}, err
+		}
+		m.starts[name] = u
 	}
-	args, err := b.player(name, w, addr)
-	if args == nil || err != nil {
-		_, _ = collect()
-		return usage{}, nil, err
-	}
-	u, err := client(ctx, args...)
-	arrived, readErr := collect()
-	if err != nil {
-		return u, nil, err
-	}
-	return u, arrived, readErr
+	var err error
+	m.contest, err = compete(ctx, b, names, func(name string, round int) (k kept, there bool, err error) {
+		if name == "gor" && (round > 0 || rate > gorRate) {
+			return k, false, nil
+		}
+		w := poisson(rate, b.duration(), 200)
+		if name == "vegeta" {
+			w = even(rate*b.seconds, rate, 1)
+		}
+		u, arrived, err := b.play(ctx, name, w)
+		if err != nil || arrived == nil {
+			return k, false, err
+		}
+		return keptOf(w, u.without(m.starts[name]), arrived), true, nil
+	})
+	return m.section(), err
 }
 
-// player returns how a program is told to offer w; nothing when it is not there.
-func (b *bench) player(name string, w work, addr string) ([]string, error) {
-	switch name {
-	case "gameday":
-		path := b.path("play.gdtape")
-		_ = os.Remove(path)
-		return []string{b.gameday, "replay", path, "--to", "http://" + addr, "--max-lateness", "1h", "--results", b.path("results.gob")}, w.tape(path, addr)
-	case "vegeta":
-		path := b.path("targets.json")
-		if b.find(name) == "" {
-			return nil, nil
-		}
-		args := []string{b.find(name), "attack", "-rate", fmt.Sprint(w.rate), "-duration", fmt.Sprintf("%ds", len(w.due)/w.rate), "-format", "json", "-lazy", "-targets", path, "-output", b.path("results.vegeta")}
-		if w.workers > 0 {
-			args = append(args, "-max-workers", fmt.Sprint(w.workers))
-		}
-		return args, w.targets(path, "http://"+addr)
-	case "gor":
-		path := b.path("play.gor")
-		if b.find(name) == "" {
-			return nil, nil
-		}
-		return []string{b.find(name), "--input-file", path, "--output-http", "http://" + addr, "--exit-after", fmt.Sprintf("%ds", 4*b.seconds)}, w.gor(path, addr)
+// gorRate is the highest rate that gor is asked for, and that once: it is given four times the length of the recording,
+// and does not keep its times at any rate.
+const gorRate = 5000
+
+func keptOf(w work, u usage, arrived []arrival) kept {
+	late := lateness(w.due, arrived)
+	k := kept{cost: u.each(len(arrived)), p50: quantile(late, .5), p99: quantile(late, .99), due: len(w.due), rss: u.rss}
+	k.steady99 = quantile(between(w.due, late, settling, 1<<62), .99)
+	k.doubled, k.swap = disorder(w, arrived)
+	k.lost = max(0, len(w.due)-len(arrived)+k.doubled)
+	return k
+}
+
+func (m schedule) section() section {
+	s := section{
+		title: fmt.Sprintf("Keeping a schedule, %s", perSecond(float64(m.rate))),
+		text: "gameday and gor play a recording with Poisson arrivals; vegeta, which has no recording to play, keeps a constant rate. Raw is a thread that waits for absolute times and " +
+			"sends bytes made before on 200 connections, by epoll, and does not look into the answers: the floor. Lateness is that of the k-th arrival at the server's socket, by the kernel's " +
+			"clock, against the k-th due time; steady means from the second second on. gor is given four times the length of the recording, once.",
+		head: []string{"program", "CPU per request", "of it in user space", "late p50", "late p99", "steady p99", "lost", "doubled", "out of order", "memory", "start of the program", "other load, cores"},
 	}
-	return nil, fmt.Errorf("no program %q", name)
+	for _, name := range m.names() {
+		var total kept
+		for _, k := range m.of(name) {
+			total.due, total.lost, total.doubled, total.swap = total.due+k.due, total.lost+k.lost, total.doubled+k.doubled, total.swap+k.swap
+			total.rss = max(total.rss, k.rss)
+		}
+		swaps, steady := fmt.Sprint(total.swap), m.late(name, kept.lateSteady)
+		if name == "vegeta" { // it has no sessions
+			swaps = "-"
+		}
+		if time.Duration(total.due/len(m.of(name))/m.rate)*time.Second <= settling {
+			steady = "-"
+		}
+		s.row(name, m.micros(name, kept.all), m.micros(name, kept.own), m.late(name, kept.late50), m.late(name, kept.late99), steady,
+			fmt.Sprintf("%d of %d", total.lost, total.due), total.doubled, swaps, megabytes(inMegabytes(total.rss)), m.starts[name].cpu(), m.beside(name))
+		if name == "gameday" {
+			s.find("late/lost", float64(total.lost+total.doubled+total.swap), "")
+		}
+	}
+	if len(m.of("gameday")) == 0 {
+		return s
+	}
+	for _, peer := range []string{"raw", "vegeta", "gor"} {
+		s.findRatio("open/"+peer, m.ratio("gameday", peer, kept.all), whereTo(m.contest, peer))
+	}
+	s.find("late/p50", m.spread("gameday", kept.late50).median, m.whyLate(""))
+	s.find("late/p99", m.spread("gameday", kept.late99).median, m.whyLate("late/p99"))
+	return s
+}
+
+func (k kept) late50() float64     { return inMicros(k.p50) }
+func (k kept) late99() float64     { return inMicros(k.p99) }
+func (k kept) lateSteady() float64 { return inMicros(k.steady99) }
+
+// late is the median of a lateness.
+func (m schedule) late(name string, figure func(kept) float64) string {
+	return microseconds(m.spread(name, figure).median)
+}
+
+// whyLate says what the run shows of the causes of lateness: the start of the program, and others on the machine.
+func (m schedule) whyLate(goal string) string {
+	steady := m.spread("gameday", kept.lateSteady).median
+	var causes []string
+	if limit := limitOf(goal); steady > 0 && steady <= limit {
+		causes = append(causes, "it lies in the first second: from then on it is "+microseconds(steady))
+	}
+	if loaded, runs := m.loaded("gameday"); loaded > 0 {
+		causes = append(causes, fmt.Sprintf("the machine did other work during %d of %d runs", loaded, runs))
+	}
+	return strings.Join(causes, "; ")
+}
+
+// limitOf returns the limit of a goal; 0 when there is no such goal.
+func limitOf(id string) float64 {
+	for _, g := range goals() {
+		if g.id == id {
+			return g.limit
+		}
+	}
+	return 0
 }

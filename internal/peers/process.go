@@ -24,38 +24,30 @@ const (
 
 // usage is what a process cost.
 type usage struct {
-	cpu  time.Duration // user and system
-	rss  int64         // bytes at most
-	wall time.Duration
+	user, system time.Duration
+	rss          int64 // bytes at most
+	wall         time.Duration
 }
 
-// bench holds what the measurements share.
-type bench struct {
-	bin, gameday, dir string
-	rounds, seconds   int
-	missing           []string
+func (u usage) cpu() time.Duration { return u.user + u.system }
+
+// without takes off what it costs to start the program.
+func (u usage) without(start usage) usage {
+	u.user, u.system = max(0, u.user-start.user), max(0, u.system-start.system)
+	return u
 }
 
-func (b *bench) duration() time.Duration { return time.Duration(b.seconds) * time.Second }
-
-func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
-
-// find returns the path of a peer, from the directory of peers or from the system; empty when there is none.
-func (b *bench) find(name string) string {
-	if path := filepath.Join(b.bin, name); executable(path) {
-		return path
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return ""
-	}
-	return path
+// each is the share of one of n requests.
+func (u usage) each(n int) cost {
+	d := time.Duration(max(1, n))
+	return cost{u.cpu() / d, u.user / d}
 }
 
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode()&0o111 != 0 && !info.IsDir()
-}
+// cost is CPU time per request, and what of it was not the kernel's.
+type cost struct{ total, user time.Duration }
+
+func (c cost) all() float64 { return inMicros(c.total) }
+func (c cost) own() float64 { return inMicros(c.user) }
 
 // pinned returns a command that runs on one core and dies with this process.
 func pinned(ctx context.Context, core int, args ...string) *exec.Cmd {
@@ -67,11 +59,11 @@ func pinned(ctx context.Context, core int, args ...string) *exec.Cmd {
 }
 
 // client carries a program out on the client's core and returns what it cost. An exit code of 3 is gameday's word that the
-// load was not offered as planned, which is no error of a measurement.
-func client(ctx context.Context, args ...string) (usage, error) {
+// load was not offered as planned, which is no error of a measurement. What it prints goes to out, if there is one.
+func client(ctx context.Context, out io.Writer, args ...string) (usage, error) {
 	var fault bytes.Buffer
 	c := pinned(ctx, clientCore, args...)
-	c.Stderr = &fault
+	c.Stdout, c.Stderr = out, &fault
 	begun := time.Now()
 	if err := c.Start(); err != nil {
 		return usage{}, fmt.Errorf("start %s: %w", filepath.Base(args[0]), err)
@@ -81,15 +73,32 @@ func client(ctx context.Context, args ...string) (usage, error) {
 	rss := peak()
 	var exit *exec.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 3) {
-		return usage{}, fmt.Errorf("run %s: %w: %.300s", filepath.Base(args[0]), err, fault.String())
+		err = fmt.Errorf("run %s: %w: %.300s", filepath.Base(args[0]), err, fault.String())
+	} else {
+		err = nil
 	}
 	u := used(c.ProcessState)
 	u.wall, u.rss = time.Since(begun), rss
-	return u, nil
+	return u, err
 }
 
 func used(s *os.ProcessState) usage {
-	return usage{cpu: s.UserTime() + s.SystemTime()}
+	return usage{user: s.UserTime(), system: s.SystemTime()}
+}
+
+// starting measures what a program costs that has next to nothing to do: the start of the process. How it ends does not
+// matter, for some have nothing better to do than to print their usage.
+func starting(ctx context.Context, args []string) (usage, error) {
+	var user, system []time.Duration
+	for range 3 {
+		u, err := client(ctx, nil, args...)
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return usage{}, err
+		}
+		user, system = append(user, u.user), append(system, u.system)
+	}
+	return usage{user: median(user), system: median(system)}, nil
 }
 
 // watchMemory reads a process's high-water mark now and then, until the returned function is called. What the kernel

@@ -11,7 +11,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // free returns a loopback address that nothing listens on.
@@ -24,27 +23,11 @@ func free() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// listening waits until somebody answers at addr.
-func listening(ctx context.Context, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for {
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
-		if err == nil {
-			return c.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("nothing listens at %s: %w", addr, err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 // nginx is the server of what is measured at the limit: it answers every path, and counts.
 type nginx struct {
 	*service
-	addr string
+	addr  string
+	addr2 string // of HTTP/2 without TLS
 }
 
 func (b *bench) nginx(ctx context.Context) (*nginx, error) {
@@ -56,14 +39,19 @@ func (b *bench) nginx(ctx context.Context) (*nginx, error) {
 	if err != nil {
 		return nil, err
 	}
+	addr2, err := free()
+	if err != nil {
+		return nil, err
+	}
 	config := fmt.Sprintf(`daemon off; master_process off; worker_processes 1; pid %[1]s/nginx.pid; error_log /dev/null;
 events { worker_connections 4096; }
 http {
   access_log off; keepalive_requests 100000000; keepalive_timeout 600;
   client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
   server { listen %[2]s; location / { return 200 "ok\n"; } location = /count { stub_status; } }
+  server { listen %[3]s http2; location / { return 200 "ok\n"; } }
 }
-`, b.dir, addr)
+`, b.dir, addr, addr2)
 	path := b.path("nginx.conf")
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		return nil, err
@@ -72,7 +60,12 @@ http {
 	if err != nil {
 		return nil, err
 	}
-	return &nginx{s, addr}, listening(ctx, addr)
+	n := &nginx{s, addr, addr2}
+	if err := answers(ctx, addr); err != nil {
+		n.stop()
+		return nil, err
+	}
+	return n, nil
 }
 
 // served returns how many requests the server answered since it started.
@@ -112,5 +105,5 @@ func (b *bench) sink(ctx context.Context, more ...string) (addr string, collect 
 		s.stop()
 		return readArrivals(out)
 	}
-	return addr, collect, listening(ctx, addr)
+	return addr, collect, answers(ctx, addr)
 }

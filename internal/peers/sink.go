@@ -56,6 +56,7 @@ func serveSink(ctx context.Context, args []string) error {
 		return err
 	}
 	context.AfterFunc(ctx, func() { l.Close() })
+	var serving sync.WaitGroup
 	for {
 		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -64,10 +65,12 @@ func serveSink(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		go s.serve(c.(*net.TCPConn)) // ends with the process
+		serving.Go(func() {
+			defer context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Now()) })()
+			s.serve(c.(*net.TCPConn))
+		})
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	serving.Wait()
 	var b bytes.Buffer
 	if err := binary.Write(&b, binary.LittleEndian, s.arrivals); err != nil {
 		return err

@@ -13,38 +13,57 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
+// stalled is what a program said of a server that stood still, and what was true.
+type stalled struct{ said, truth time.Duration }
+
+func (s stalled) off() float64 { return 100 * (float64(s.said)/float64(s.truth) - 1) }
+
+// standstill is the measurement of who noticed.
+type standstill struct{ contest[stalled] }
+
+// The run with a stall, at stallRate: the server stands still from one moment on.
+const (
+	stallRate   = 2000
+	stallLength = 7 * time.Second
+	stallAt     = 2 * time.Second
+	stallFor    = 2 * time.Second
+)
+
 // stall has the server stand still for two seconds in the middle, and asks who noticed.
-func (b *bench) stall(ctx context.Context) (table, error) {
-	t := table{
+func (b *bench) stall(ctx context.Context) (section, error) {
+	var m standstill
+	var err error
+	m.contest, err = compete(ctx, b, []string{"gameday", "vegeta"}, func(name string, _ int) (r stalled, there bool, err error) {
+		w := even(int(stallLength.Seconds())*stallRate, stallRate, 500)
+		w.workers = connections
+		_, arrived, err := b.play(ctx, name, w, "-stall-at", stallAt.String(), "-stall-for", stallFor.String())
+		if err != nil || arrived == nil {
+			return r, false, err
+		}
+		results := map[string]string{"gameday": "results.gob", "vegeta": "results.vegeta"}[name]
+		latencies, err := readLatencies(b.path(results))
+		return stalled{quantile(latencies, .99), quantile(waited(w, arrived), .99)}, true, err
+	})
+	return m.section(), err
+}
+
+func (m standstill) section() section {
+	s := section{
 		title: "A server that stands still for two seconds",
-		text:  "2,000 requests per second for 8 s, 64 connections at most for vegeta. The truth is what the server knows: when it answered, against when the request was due.",
-		head:  []string{"program", "p99 it reports", "the truth", "error"},
+		text: fmt.Sprintf("%d requests per second for %s, %d connections at most for vegeta. The truth is what the server knows: when it answered, against when the request was due.",
+			stallRate, stallLength, connections),
+		head: []string{"program", "p99 it reports", "the truth", "error", "other load, cores"},
 	}
-	for _, name := range []string{"gameday", "vegeta"} {
-		var said, truth []time.Duration
-		for range b.rounds {
-			w := even(8*2000, 2000, 500)
-			w.workers = connections
-			_, arrived, err := b.play(ctx, name, w, "-stall-at", "3s", "-stall-for", "2s")
-			if err != nil {
-				return t, err
-			}
-			if arrived == nil {
-				break
-			}
-			results := map[string]string{"gameday": "results.gob", "vegeta": "results.vegeta"}[name]
-			latencies, err := readLatencies(b.path(results))
-			if err != nil {
-				return t, err
-			}
-			said = append(said, quantile(latencies, .99))
-			truth = append(truth, quantile(waited(w, arrived), .99))
-		}
-		if len(said) > 0 {
-			t.row(name, median(said), median(truth), fmt.Sprintf("%+.1f %%", 100*(float64(median(said))/float64(median(truth))-1)))
+	for _, name := range m.names() {
+		said := m.spread(name, func(r stalled) float64 { return inMicros(r.said) })
+		truth := m.spread(name, func(r stalled) float64 { return inMicros(r.truth) })
+		off := m.spread(name, stalled.off)
+		s.row(name, microseconds(said.median), microseconds(truth.median), fmt.Sprintf("%+.1f %%", off.median), m.beside(name))
+		if name == "gameday" {
+			s.find("stall", max(-off.least, off.most), "")
 		}
 	}
-	return t, nil
+	return s
 }
 
 // waited returns how long each request took from its due time to its answer, as the server knows.

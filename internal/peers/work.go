@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ import (
 type work struct {
 	due      []time.Duration
 	sessions int
-	rate     int // what a program with nothing but a rate is told
-	workers  int // and how many connections it may have; its default when 0
+	rate     int     // what a program with nothing but a rate is told
+	workers  int     // and how many connections it may have; its default when 0
+	speed    float64 // at which gameday plays the tape; 1 when 0
 }
 
 // poisson returns arrivals at a rate, as independent users make them.
@@ -90,6 +92,15 @@ func (w work) gor(path, host string) (err error) {
 		}
 	}
 	return out.Close()
+}
+
+// offsets writes the due times alone.
+func (w work) offsets(path string) error {
+	var all []byte
+	for _, at := range w.due {
+		all = binary.LittleEndian.AppendUint64(all, uint64(at))
+	}
+	return os.WriteFile(path, all, 0o644)
 }
 
 // targets writes the schedule's requests as vegeta's JSON targets; the times are vegeta's own.

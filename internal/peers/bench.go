@@ -1,0 +1,124 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// bench holds what the measurements share.
+type bench struct {
+	bin, gameday, dir string
+	rounds, seconds   int
+	results           int // that a report is made of
+	requests          int // on the tape of the measurement of memory
+	missing           []string
+
+	log   io.Writer // where progress goes
+	begun time.Time
+	now   string // the measurement under way
+}
+
+// measurement is one part of the page.
+type measurement struct {
+	name string
+	take func(context.Context) (section, error)
+}
+
+// measurements lists them in the order of the page.
+func (b *bench) measurements() []measurement {
+	return []measurement{
+		{"limit", func(ctx context.Context) (section, error) { return b.limit(ctx, false) }},
+		{"http2", func(ctx context.Context) (section, error) { return b.limit(ctx, true) }},
+		{"open", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 5000) }},
+		{"open10", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 10_000) }},
+		{"stall", b.stall},
+		{"proxy", b.proxied},
+		{"capture", b.capturing},
+	}
+}
+
+// measure carries out the measurements that are named, or all, and returns the page. One that comes to nothing does not
+// keep the others from being made: the page names it, and so does the error. What has not begun when the time is up
+// is left out.
+func (b *bench) measure(ctx context.Context, only []string, limit time.Duration) (page, error) {
+	p := page{rounds: b.rounds, seconds: b.seconds, machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version())}
+	all := b.measurements()
+	for _, name := range only {
+		if !slices.ContainsFunc(all, func(m measurement) bool { return m.name == name }) {
+			return p, fmt.Errorf("no measurement %q: there are %s", name, strings.Join(namesOf(all), ", "))
+		}
+	}
+	var errs []error
+	b.begun = time.Now()
+	for _, m := range all {
+		if len(only) > 0 && !slices.Contains(only, m.name) {
+			p.broken = append(p.broken, m.name+": was not asked for")
+			continue
+		}
+		if time.Since(b.begun) > limit {
+			p.broken = append(p.broken, fmt.Sprintf("%s: the time was up, %s", m.name, limit))
+			continue
+		}
+		b.now = m.name
+		b.progress("begins")
+		s, err := m.take(ctx)
+		if ctx.Err() != nil {
+			return p, context.Cause(ctx)
+		}
+		if err != nil {
+			err = fmt.Errorf("measure %s: %w", m.name, err)
+			b.progress("%v", err)
+			p.broken, errs = append(p.broken, err.Error()), append(errs, err)
+			continue
+		}
+		fmt.Fprint(b.log, s)
+		p.sections = append(p.sections, s)
+	}
+	p.missing = b.missing
+	return p, errors.Join(errs...)
+}
+
+func namesOf(all []measurement) (names []string) {
+	for _, m := range all {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// progress says what is under way, and since when.
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(b.log, "%4.0fs %s: %s\n", time.Since(b.begun).Seconds(), b.now, fmt.Sprintf(format, args...))
+}
+
+func (b *bench) duration() time.Duration { return time.Duration(b.seconds) * time.Second }
+
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+// find returns the path of a peer, from the directory of peers or from the system; empty, and noted, when there is none.
+func (b *bench) find(name string) string {
+	if path := filepath.Join(b.bin, name); executable(path) {
+		return path
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		b.missing = append(b.missing, name)
+		return ""
+	}
+	return path
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&0o111 != 0 && !info.IsDir()
+}
