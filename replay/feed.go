@@ -39,7 +39,6 @@ type feed struct {
 	plan   plan
 	editor *editor
 	seed   uint64
-	stamp  *stamp
 	keys   uint64 // seed of idempotency keys: another one in every run
 	open   func() (Source, error)
 	rules  Rules
@@ -193,8 +192,8 @@ func (f *feed) ends(due time.Duration) bool {
 
 // finish hands over what is left, up to the planned length.
 func (f *feed) finish(ctx context.Context) error {
-	for len(f.pending) > 0 && ctx.Err() == nil && !f.ends(f.pending[0].due) {
-		f.advance(ctx, f.pending[0].due)
+	for f.pending.len() > 0 && ctx.Err() == nil && !f.ends(f.pending.first().due) {
+		f.advance(ctx, f.pending.first().due)
 		f.handOver(f.horizon)
 	}
 	f.fed(math.MaxInt64)
@@ -272,7 +271,7 @@ func (f *feed) close() {
 // advance waits until due is near, and meanwhile hands over what was planned before it. It works in batches: a
 // request at a time would cost a wake-up each.
 func (f *feed) advance(ctx context.Context, due time.Duration) {
-	if len(f.pending) > maxBatch {
+	if f.pending.len() > maxBatch {
 		f.handOver(min(due+f.cap.stretched(), f.horizon))
 	}
 	for due+f.cap.stretched() >= f.horizon && ctx.Err() == nil {
@@ -295,7 +294,7 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 // handOver makes shots of everything due before the horizon.
 func (f *feed) handOver(horizon time.Duration) {
 	var shots []*shot
-	for len(f.pending) > 0 && f.pending[0].due+f.cap.stretched() < horizon {
+	for f.pending.len() > 0 && f.pending.first().due+f.cap.stretched() < horizon {
 		if s := f.shot(f.pending.pop()); s != nil {
 			shots = append(shots, s)
 		}
@@ -320,9 +319,6 @@ func (f *feed) shot(p pending) *shot {
 	s := newShot()
 	s.think = p.think
 	s.due, s.seq, s.req, s.sess, s.trace = p.due, f.seq, p.req, v.sess, trace{number, mix(number)}
-	if p.req.skip == "" && !p.req.head.needsLive() && !p.req.body.needsLive() {
-		s.render(f.stamp, nil)
-	}
 	return s
 }
 

@@ -39,7 +39,7 @@ func BenchmarkFeed(b *testing.B) {
 	c := Config{Open: func() (Source, error) { return &endless{xs: shoppers(200), many: b.N}, nil }}.withDefaults()
 	f := &feed{
 		plan: newPlan(c), cap: newGovernor(0, "", 0), lead: lead, editor: newEditor(c, newRoutes(nil), "h", ""),
-		stamp: testStamp(b, "run"), open: c.Open, surges: &surges{},
+		open: c.Open, surges: &surges{},
 		now: func() time.Duration { return math.MaxInt64 / 2 },
 		out: func(batch []*shot) {
 			for _, x := range batch {

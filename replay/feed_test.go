@@ -33,7 +33,7 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 		var fed time.Duration
 		f := &feed{
 			plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
-			editor: newEditor(c, flows, "h", ""), seed: c.Seed, stamp: testStamp(t, c.Run), open: c.Open, surges: s,
+			editor: newEditor(c, flows, "h", ""), seed: c.Seed, open: c.Open, surges: s,
 			now: func() time.Duration { return time.Since(start) },
 			out: func(batch []*shot) {
 				mu.Lock()

@@ -126,7 +126,7 @@ func New(c Config) (*Player, error) {
 	}
 	p.feed = &feed{
 		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
-		editor: editor, seed: c.Seed, stamp: p.stamp, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
+		editor: editor, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil

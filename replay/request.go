@@ -28,6 +28,7 @@ type request struct {
 
 	head, body text // head: request line and headers, but for those that are added at the end
 	hasBody    bool
+	live       bool      // something in it has to be answered first
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
 	watched    *Exchange // that it was made of, if somebody looks at answers
@@ -124,6 +125,7 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 		deaf: (x.Response == nil || x.ShapeOnly) && len(l.known) == 0,
 	}
 	e.compose(r, x)
+	r.live = r.head.needsLive() || r.body.needsLive()
 	r.captures = e.learnByHand(l.learn(x), x, l)
 	if e.watched {
 		r.watched = x
@@ -376,6 +378,11 @@ func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[st
 		return append(to, body...), missing
 	}
 	return st.append(to, t, r.method), missing
+}
+
+// lacks reports whether values of the live system are missing.
+func (r *request) lacks(values map[string]string) bool {
+	return r.live && (r.head.lacks(values) || r.body.lacks(values))
 }
 
 // size returns about how long the request will be.

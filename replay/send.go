@@ -51,7 +51,7 @@ func (s *shard) held(x *shot) bool {
 	case s.e.busy == "drop":
 		x.refuse()
 		s.skip(x, skipBusy)
-	case s.e.busy == "spill" && x.rendered:
+	case s.e.busy == "spill" && !x.req.live:
 		s.e.spilled.Add(1)
 		return false
 	default:
@@ -96,7 +96,6 @@ func (s *shard) place(p *pool, x *shot) *conn {
 
 // give makes x the request in flight on c, and sends it.
 func (s *shard) give(c *conn, x *shot) {
-	x.render(s.e.stamp, x.sess.bound.live)
 	c.current = x
 	c.uses++
 	x.sess.conn = c
@@ -192,10 +191,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
 	s.settle(r)
 	if again {
-		s.due.push(&shot{
-			due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1,
-			raw: x.raw, rendered: x.rendered,
-		})
+		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1})
 	}
 	return !again
 }
@@ -232,7 +228,7 @@ func (s *shard) late(x *shot, cause string) bool {
 // never got an order number asks for no order: sending the recorded one would blame the system for an answer
 // that nobody asked for. Every earlier answer of the session is in.
 func (s *shard) barren(x *shot) bool {
-	if !x.render(s.e.stamp, x.sess.bound.live) {
+	if !x.req.lacks(x.sess.bound.live) {
 		return false
 	}
 	if !x.sess.refused { // else the failure that it follows from is on the record already
@@ -341,12 +337,11 @@ func (s *shard) sweep(p *pool, now time.Duration) {
 // stop breaks off everything: what is in flight or waiting ends as skipped, but for answers that are here.
 func (s *shard) stop() {
 	s.closed = true
-	for _, x := range s.due {
-		if x.attempt > 0 { // it will not be pressed again
+	for s.due.len() > 0 {
+		if x := s.due.pop(); x.attempt > 0 { // it will not be pressed again
 			s.passOn(x.sess)
 		}
 	}
-	s.due = nil
 	for i := range s.pools {
 		p := &s.pools[i]
 		for s.unwait(p) != nil {

@@ -37,16 +37,15 @@ func (b *bindings) set(recorded, now string) {
 
 // A shot is one request of one session, at its time.
 type shot struct {
-	due      time.Duration
-	seq      uint64 // breaks ties of due
-	req      *request
-	sess     *session
-	trace    trace
-	attempt  int // 0, or how often it was pressed again
-	raw      []byte
-	rendered bool // raw is ready to be sent; not while live values may yet come
-	resent   bool
-	think    time.Duration // after the end of the request before it, where the plan says so
+	due     time.Duration
+	seq     uint64 // breaks ties of due
+	req     *request
+	sess    *session
+	trace   trace
+	attempt int   // 0, or how often it was pressed again
+	out     int64 // bytes, once it was sent
+	resent  bool
+	think   time.Duration // after the end of the request before it, where the plan says so
 
 	taken, had, sent, first time.Duration // as in its record
 }
@@ -57,7 +56,7 @@ var shots = sync.Pool{New: func() any { return new(shot) }}
 // newShot returns an empty shot.
 func newShot() *shot {
 	x := shots.Get().(*shot)
-	*x = shot{raw: x.raw[:0]}
+	*x = shot{}
 	return x
 }
 
@@ -68,25 +67,19 @@ func (x *shot) refuse() {
 	}
 }
 
-// render makes the bytes, if that is still to be done, and reports whether live values were missing.
-func (x *shot) render(st *stamp, live map[string]string) (unresolved bool) {
-	if x.rendered {
-		return false
-	}
-	if size := x.req.size(); cap(x.raw) < size {
-		x.raw = make([]byte, 0, size)
-	}
-	missing := 0
-	x.raw, missing = x.req.write(x.raw[:0], st, tag{x.seq, x.due, x.trace}, x.sess.who, live)
-	x.rendered = true
-	return missing > 0
+// render appends the bytes to be sent.
+func (x *shot) render(to []byte, st *stamp) []byte {
+	start := len(to)
+	to, _ = x.req.write(to, st, tag{x.seq, x.due, x.trace}, x.sess.who, x.sess.bound.live)
+	x.out = int64(len(to) - start)
+	return to
 }
 
 // record returns the account of x, to be completed.
 func (x *shot) record() record {
 	return record{
 		due: x.due, taken: x.taken, had: x.had, sent: x.sent, first: x.first,
-		again: x.attempt > 0, flow: x.req.flow, out: int64(len(x.raw)),
+		again: x.attempt > 0, flow: x.req.flow, out: x.out,
 		method: x.req.method, path: x.req.path, session: x.sess.name, trace: x.trace,
 	}
 }

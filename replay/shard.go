@@ -29,6 +29,7 @@ type shard struct {
 	pools   [2]pool
 	wheel   wheel
 	closed  bool
+	raw     []byte         // what was written last
 	buf     []byte         // what was read last
 	clear   []byte         // and what it says, under TLS
 	wg      sync.WaitGroup // goroutines that dial, carry, or look into answers
@@ -120,7 +121,7 @@ func (s *shard) collect() {
 // send takes in hand what is due, and returns the time.
 func (s *shard) send() (now time.Duration) {
 	now = s.e.now()
-	for n := 0; n < maxBurst && len(s.due) > 0 && s.due[0].due <= now; n++ {
+	for n := 0; n < maxBurst && s.due.len() > 0 && s.due.first().due <= now; n++ {
 		s.take(s.due.pop(), now)
 		now = s.e.now()
 	}
@@ -129,15 +130,15 @@ func (s *shard) send() (now time.Duration) {
 
 // tell says up to when everything has been taken in hand.
 func (s *shard) tell(until time.Duration) {
-	if len(s.due) > 0 {
-		until = min(until, s.due[0].due)
+	if s.due.len() > 0 {
+		until = min(until, s.due.first().due)
 	}
 	s.reached.Store(int64(until))
 }
 
 // over reports whether nothing is left to be sent or to be waited for.
 func (s *shard) over(fed, now time.Duration) bool {
-	if fed < 1<<62 || now < s.e.length || s.open > 0 || len(s.due) > 0 {
+	if fed < 1<<62 || now < s.e.length || s.open > 0 || s.due.len() > 0 {
 		return false
 	}
 	s.mu.Lock()
@@ -148,8 +149,8 @@ func (s *shard) over(fed, now time.Duration) bool {
 // await waits for events until the next request is due, and deals with them.
 func (s *shard) await(now time.Duration) {
 	wait := maxWaitShard
-	if len(s.due) > 0 {
-		wait = min(wait, s.due[0].due-now)
+	if s.due.len() > 0 {
+		wait = min(wait, s.due.first().due-now)
 	}
 	for _, r := range s.poller.wait(wait) {
 		if r.mayWrite && !r.conn.gone {
@@ -158,7 +159,7 @@ func (s *shard) await(now time.Duration) {
 		if r.read && !r.conn.gone {
 			s.receive(r.conn)
 		}
-		if len(s.due) > 0 { // many answers at once must not make requests late
+		if s.due.len() > 0 { // many answers at once must not make requests late
 			s.send()
 		}
 	}
@@ -204,7 +205,7 @@ func (s *shard) establish(c *conn, x *shot) {
 func (s *shard) carry(c *conn, x *shot) {
 	ctx, cancel := context.WithTimeout(context.Background(), x.due+s.e.timeout-s.e.now())
 	c.cancel = cancel
-	raw := x.raw
+	raw := x.render(make([]byte, 0, x.req.size()), s.e.stamp)
 	s.wg.Go(func() {
 		defer cancel()
 		a, way, err := s.e.courier.carry(ctx, x.req, raw)
@@ -228,7 +229,8 @@ func (s *shard) launch(c *conn, x *shot) {
 	if x.sent == 0 {
 		x.sent = s.e.now()
 	}
-	raw := x.raw
+	s.raw = x.render(s.raw[:0], s.e.stamp)
+	raw := s.raw
 	if c.tls != nil {
 		sealed, err := c.tls.seal(raw)
 		if err != nil {
@@ -253,9 +255,10 @@ func (s *shard) write(c *conn, raw []byte) {
 	if n == len(raw) || err != nil && !errors.Is(err, errAgain) {
 		return
 	}
-	c.out = raw[n:]
-	if c.tls != nil { // which writes over its own
-		c.out = bytes.Clone(c.out)
+	if c.out = raw[n:]; c.tls != nil {
+		c.out = bytes.Clone(c.out) // TLS writes over its own
+	} else {
+		s.raw = nil // it is the connection's now
 	}
 	if err := c.sock.wantWrite(true); err != nil {
 		s.ended(c, err)

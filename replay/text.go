@@ -53,11 +53,12 @@ func (t text) append(to []byte, who identity, values map[string]string) (_ []byt
 			to = append(to, value...)
 			continue
 		case live:
-			if now, ok := values[value]; ok && p.code.accepts(now) {
-				value = now
-			} else {
+			now, ok := p.now(values)
+			if !ok {
+				now = value
 				missing++
 			}
+			value = now
 		case renamed:
 			value += who.suffix
 		case rekeyed:
@@ -66,6 +67,24 @@ func (t text) append(to []byte, who identity, values map[string]string) (_ []byt
 		to = append(to, p.code.write(value)...)
 	}
 	return to, missing
+}
+
+// now returns what takes the place of a live part, if it is there.
+func (p part) now(values map[string]string) (string, bool) {
+	now, ok := values[p.value]
+	return now, ok && p.code.accepts(now)
+}
+
+// lacks reports whether live values are missing.
+func (t text) lacks(values map[string]string) bool {
+	for _, p := range t {
+		if p.kind == live {
+			if _, ok := p.now(values); !ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // accepts reports whether a value of the live system may stand here without changing what is around it.
