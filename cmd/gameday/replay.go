@@ -64,6 +64,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Traffic.Tape = args[0]
 			o.Warn = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
+			o.Note = func(text string) { fmt.Fprintln(g.stderr, "note:", text) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
 			o.Traffic.MaxLate, o.Traffic.RetryGap = gameday.Duration(maxLate), gameday.Duration(retryGap)
 			if o.Traffic.Loop && o.For <= 0 {

@@ -18,13 +18,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/replay/guard"
 )
 
 // The tiny system under test is this test binary, started as an instance of a topology. A front in each of two
 // zones answers clients and asks a back for every answer: the one of its zone, and when that fails the other.
 //
 // TINY_SICK names an instance that is never healthy, TINY_CRASH one that ends at once, TINY_STUCK one whose switch
-// cannot be turned back.
+// cannot be turned back. TINY_GUARD puts a guard in front of the fronts.
 
 // tinyTopology returns a topology on addresses of its own, 127.16.SLOT.x and 127.17.SLOT.x among others, so that
 // several can be up at a time. Slots are 1 to 100.
@@ -103,7 +106,11 @@ func serveTinyIfAsked() {
 
 // serve answers at the private port and at the admin port until ctx ends.
 func (s *tiny) serve(ctx context.Context, addr string) error {
-	servers := []*http.Server{{Addr: addr + ":8081", Handler: s.pages()}, {Addr: addr + ":8079", Handler: s.admin()}}
+	pages, err := s.guarded()
+	if err != nil {
+		return err
+	}
+	servers := []*http.Server{{Addr: addr + ":8081", Handler: pages}, {Addr: addr + ":8079", Handler: s.admin()}}
 	failed := make(chan error, len(servers))
 	for _, server := range servers {
 		go func() { failed <- server.ListenAndServe() }()
@@ -116,6 +123,18 @@ func (s *tiny) serve(ctx context.Context, addr string) error {
 	limited, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	return errors.Join(servers[0].Shutdown(limited), servers[1].Shutdown(limited))
+}
+
+// guarded are the pages, behind a guard where a front is to have one.
+func (s *tiny) guarded() (http.Handler, error) {
+	if os.Getenv("TINY_GUARD") == "" || len(s.backs) == 0 {
+		return s.pages(), nil
+	}
+	g, err := guard.New(guard.Config{Service: "front", Keys: [][]byte{[]byte(os.Getenv(wire.MarkKeyVariable))}})
+	if err != nil {
+		return nil, err
+	}
+	return g.Wrap(s.pages()), nil
 }
 
 // pages are what clients and fronts see.

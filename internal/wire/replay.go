@@ -26,8 +26,9 @@ type ReplayOptions struct {
 	Shards  int    // threads that send; 1 when 0
 	JWTKey  string // path of the key that signs tokens whose times have moved; see tokenKey
 	Slice   func(gameday.Slice)
-	Keys    Keys        // open an encrypted tape
-	Warn    func(error) // told of a tape that is not whole; may be nil
+	Keys    Keys         // open an encrypted tape
+	Warn    func(error)  // told of a tape that is not whole; may be nil
+	Note    func(string) // told what else is good to know before the first request; may be nil
 }
 
 // Replayed is what a replay did.
@@ -54,9 +55,12 @@ func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	if o.For > 0 {
 		plan.Phases.Baseline = gameday.Duration(o.For)
 	}
-	key, err := markKey(o.MarkKey)
+	key, note, err := markKey(o.MarkKey)
 	if err != nil {
 		return Replayed{}, errors.Join(Refused{err}, closeResults())
+	}
+	if note != "" && o.Note != nil {
+		o.Note(note)
 	}
 	config := replay.Config{
 		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,

@@ -109,11 +109,18 @@ func (d *day) meta() gameday.Meta {
 }
 
 func (d *day) hold(ctx context.Context) (Done, error) {
-	topology, err := d.topology(ctx)
+	key, note, err := markKey("")
+	if err != nil {
+		return Done{}, Refused{err}
+	}
+	topology, key, err := d.topology(ctx, key)
 	if err != nil {
 		return Done{}, err
 	}
 	defer topology.Close()
+	if key == nil {
+		fmt.Fprintln(d.options.Out, "note:", note)
+	}
 	if err := d.run.SaveMeta(func(m *gameday.Meta) { m.Endpoint = topology.Endpoint }); err != nil {
 		return Done{}, err
 	}
@@ -121,10 +128,6 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	targets, err := entryURLs(d.plan)
 	if err != nil {
 		return Done{}, err
-	}
-	key, err := markKey("")
-	if err != nil {
-		return Done{}, Refused{err}
 	}
 	if d.load, err = newCast(ctx, d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets}, ""); err != nil {
 		return Done{}, err
@@ -154,23 +157,31 @@ func (d *day) perform(ctx context.Context, s stage) (Done, error) {
 	return done, errors.Join(runErr, err)
 }
 
-// topology attaches to the one that `gameday up` keeps on the store, or starts one for this run.
-func (d *day) topology(ctx context.Context) (*Topology, error) {
+// topology attaches to the one that `gameday up` keeps on the store, or starts one for this run. Instances that it
+// starts are told the key that signs marks, which is made where there is none; those of a kept topology cannot be.
+func (d *day) topology(ctx context.Context, key []byte) (*Topology, []byte, error) {
 	env := d.plan.Environment
 	if t, err := Attach(ctx, d.options.Store); err != nil {
-		return nil, err
+		return nil, nil, err
 	} else if t != nil {
 		if err := t.fits(ctx, env); err != nil {
 			t.Close()
-			return nil, Refused{err}
+			return nil, nil, Refused{err}
 		}
 		fmt.Fprintf(d.options.Out, "attached to the topology of %s\n", t.Endpoint)
-		return t, nil
+		return t, key, nil
+	}
+	if key == nil {
+		var err error
+		if key, err = newMarkKey(); err != nil {
+			return nil, nil, err
+		}
 	}
 	fmt.Fprintf(d.options.Out, "starting %s\n", env.Topology)
 	begun := time.Now()
 	o := UpOptions{
 		Topology: env.Topology, Replicas: env.Replicas, Dir: d.run.Path("."), Endpoint: absolute(d.run.Path("up.json")), Seed: d.plan.Seed, Patience: env.ReadyWithin.Std(),
+		Env: []string{MarkKeyVariable + "=" + string(key)},
 	}
 	if d.options.Terminal {
 		o.Waiting = func(healthy, all int) {
@@ -182,15 +193,15 @@ func (d *day) topology(ctx context.Context) (*Topology, error) {
 		fmt.Fprint(d.options.Out, "\r\x1b[2K")
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	instances, err := t.Client.Instances(ctx)
 	if err != nil {
 		t.Close()
-		return nil, err
+		return nil, nil, err
 	}
 	fmt.Fprintf(d.options.Out, "%d instances healthy after %.1fs\n", len(instances), time.Since(begun).Seconds())
-	return t, nil
+	return t, key, nil
 }
 
 // carryOut offers the load, scrapes and walks through the plan.

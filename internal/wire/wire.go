@@ -48,6 +48,7 @@ type UpOptions struct {
 	Dir      string         // for logs, data and the endpoint file
 	Endpoint string         // path of the endpoint file
 	Seed     uint64
+	Env      []string // NAME=VALUE for every instance
 	Patience time.Duration
 	Waiting  func(healthy, all int) // told while instances are not healthy yet; may be nil
 }
@@ -61,7 +62,7 @@ func Up(ctx context.Context, o UpOptions) (*Topology, error) {
 	if err := t.Replicate(o.Replicas); err != nil {
 		return nil, err
 	}
-	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Patience: o.Patience, Waiting: o.Waiting})
+	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Env: o.Env, Patience: o.Patience, Waiting: o.Waiting})
 	if err != nil {
 		return nil, err
 	}

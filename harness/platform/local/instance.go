@@ -202,6 +202,7 @@ func (s *Supervisor) environment(in *instance) []string {
 	if in.service.Control {
 		env = append(env, "GAMEDAY_TOKEN="+s.endpoint.Token)
 	}
+	env = append(env, s.config.Env...)
 	for k, v := range in.service.Env {
 		env = append(env, k+"="+v)
 	}

@@ -30,6 +30,7 @@ type Config struct {
 	Listen   string        // of the control API; a free port of 127.0.0.1 when empty
 	Patience time.Duration // for all instances to become healthy; 60 s when 0
 	Log      *slog.Logger  // discards when nil
+	Env      []string      // NAME=VALUE for every instance, such as keys that stand in no file
 
 	// Waiting is told, while the topology comes up, how many of its instances are healthy, at most once a second
 	// unless that changes. It may be nil.
