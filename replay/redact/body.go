@@ -29,7 +29,7 @@ func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	}
 	coding := strings.TrimSpace(h.Get("Content-Encoding"))
 	coded := coding != "" && !strings.EqualFold(coding, "identity")
-	mediaType, params, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	mediaType, boundary := contentType(h.Get("Content-Type"))
 	kind := formOf(mediaType)
 	if kind == other && opaque(mediaType) {
 		return p.keepOther(b) // an image, in whatever coding: nothing a rule could see
@@ -44,7 +44,7 @@ func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	if kind == other && looksLikeJSON(plain) {
 		kind = jsonForm
 	}
-	redacted, changed, err := p.formed(kind, plain, params["boundary"])
+	redacted, changed, err := p.formed(kind, plain, boundary)
 	switch {
 	case err != nil:
 		return p.drop()
@@ -74,20 +74,39 @@ func (p *pass) formed(kind form, b []byte, boundary string) (redacted []byte, ch
 	case jsonForm:
 		return p.json(b)
 	case urlForm:
-		s := p.pairs(string(b), p.form)
-		return []byte(s), s != string(b), nil
+		redacted, changed = replaced(b, func(s string) string { return p.pairs(s, p.form) })
+		return redacted, changed, nil
 	case multipartForm:
 		if err := p.parts(b, boundary); err != nil {
 			return nil, false, err
 		}
-		s := p.text(string(b))
-		return []byte(s), s != string(b), nil
+		redacted, changed = replaced(b, p.text)
+		return redacted, changed, nil
 	}
 	if !utf8.Valid(b) {
 		return b, false, nil // no text
 	}
-	s := p.text(p.named(string(b)))
-	return []byte(s), s != string(b), nil
+	redacted, changed = replaced(b, func(s string) string { return p.text(p.named(s)) })
+	return redacted, changed, nil
+}
+
+// replaced applies a rule to a text.
+func replaced(b []byte, by func(string) string) (redacted []byte, changed bool) {
+	before := string(b)
+	after := by(before)
+	if after == before {
+		return b, false
+	}
+	return []byte(after), true
+}
+
+// contentType takes a header line apart; most have no parameters.
+func contentType(line string) (mediaType, boundary string) {
+	if !strings.Contains(line, ";") {
+		return strings.ToLower(strings.TrimSpace(line)), ""
+	}
+	mediaType, params, _ := mime.ParseMediaType(line)
+	return mediaType, params["boundary"]
 }
 
 func (p *pass) drop() []byte {

@@ -16,10 +16,16 @@ var errDepth = errors.New("nested too deep")
 // json replaces what the paths select in one or more JSON values, and keeps every other byte.
 // It fails where b is not whole, valid JSON: then nobody can say what is in it.
 func (p *pass) json(b []byte) ([]byte, bool, error) {
-	w := walk{p: p, in: b}
+	w := walk{p: p, in: string(b)}
 	start := make([]uint64, len(p.paths))
 	for i := range start {
 		start[i] = 1
+	}
+	if json.Valid(b) { // one value, as nearly always
+		if err := w.value(start, false, 0); err != nil {
+			return nil, false, err
+		}
+		return w.result(b)
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	for {
@@ -36,6 +42,11 @@ func (p *pass) json(b []byte) ([]byte, bool, error) {
 			return nil, false, err
 		}
 	}
+	return w.result(b)
+}
+
+// result is what became of b.
+func (w *walk) result(b []byte) ([]byte, bool, error) {
 	if w.copied == 0 {
 		return b, false, nil
 	}
@@ -45,7 +56,7 @@ func (p *pass) json(b []byte) ([]byte, bool, error) {
 // walk goes through valid JSON once. Positions of the paths travel down with it.
 type walk struct {
 	p      *pass
-	in     []byte
+	in     string
 	at     int
 	out    []byte
 	copied int // in[:copied] is in out
@@ -102,7 +113,7 @@ func (w *walk) members(end byte, at []uint64, hit bool, depth int) error {
 			w.blank()
 			w.at++ // the colon
 		}
-		below := hit
+		below := hit || element < 0 && w.p.fields.has(name)
 		for i, p := range w.p.paths {
 			var done bool
 			down[i], done = p.advance(at[i], name, element)
@@ -129,7 +140,11 @@ func (w *walk) blank() {
 // scalar moves past a string, a number or a word.
 func (w *walk) scalar() {
 	if w.in[w.at] != '"' {
-		for w.at < len(w.in) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(w.in[w.at])) {
+		for w.at < len(w.in) {
+			switch w.in[w.at] {
+			case ',', ']', '}', ' ', '\t', '\r', '\n':
+				return
+			}
 			w.at++
 		}
 		return
@@ -144,17 +159,26 @@ func (w *walk) scalar() {
 
 // scalarText is what a scalar says, and whether it can be a secret: null, true and false are
 // not, "" is not.
-func scalarText(raw []byte) (text string, secret bool) {
+func scalarText(raw string) (text string, secret bool) {
 	switch raw[0] {
 	case '"':
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return string(raw), true
+		text = raw[1 : len(raw)-1]
+		if strings.IndexByte(text, '\\') >= 0 {
+			return unquoted(raw), true
 		}
 		return text, text != ""
 	case 't', 'f', 'n':
-		return string(raw), false
+		return raw, false
 	}
-	return string(raw), true
+	return raw, true
+}
+
+// unquoted is a JSON string without its escapes.
+func unquoted(raw string) (text string) {
+	if err := json.Unmarshal([]byte(raw), &text); err != nil {
+		return raw
+	}
+	return text
 }
 
 // replace puts another text in place of the scalar that began at from and has just been passed. A number
@@ -182,9 +206,10 @@ func appendString(b []byte, s string) []byte {
 }
 
 // suspicious reports whether a scalar may hold something that shows by its form, without decoding it.
-func suspicious(raw []byte) bool {
+func suspicious(raw string) bool {
 	digits := 0
-	for i, c := range raw {
+	for i := range len(raw) {
+		c := raw[i]
 		switch {
 		case isDigit(c):
 			if digits++; digits >= 8 {

@@ -119,6 +119,14 @@ func (s step) matches(name string, index int) bool {
 	return s.index < 0 && strings.EqualFold(s.name, name)
 }
 
+// anywhere returns the name of a path that takes the fields of that name and nothing else, as $..password does.
+func (p path) anywhere() (name string, ok bool) {
+	if len(p) != 1 || !p[0].deep || p[0].any || p[0].index >= 0 {
+		return "", false
+	}
+	return p[0].name, true
+}
+
 // advance takes a set of positions (bit i: i steps are matched) one level down, and reports
 // whether the whole path is matched there.
 func (p path) advance(at uint64, name string, index int) (down uint64, done bool) {

@@ -28,7 +28,11 @@ type match struct {
 // find returns the first secret in s[at:]. Text before at belongs to something else.
 func (r *Redactor) find(s string, at int) (m match, ok bool) {
 	for i := at; i < len(s); i++ {
-		switch c := s[i]; {
+		c := s[i]
+		if !hints[c] {
+			continue
+		}
+		switch {
 		case c == '@':
 			if m, ok = emailAt(s, at, i); ok && r.looksFor[m.kind] {
 				return m, true
@@ -44,7 +48,7 @@ func (r *Redactor) find(s string, at int) (m match, ok bool) {
 			if i = end - 1; i+1 < len(s) && s[i+1] == '@' {
 				continue // an address may begin with digits
 			}
-		case marks[c] && (i == at || !isWord(s[i-1])):
+		case i == at || !isWord(s[i-1]):
 			if m, ok = credentialAt(s, i); ok && r.looksFor[m.kind] {
 				return m, true
 			}
@@ -203,13 +207,17 @@ var prefixes = []struct {
 	{"AGE-SECRET-KEY-1", 30},
 }
 
-// marks are the first bytes of what credentialAt knows.
-var marks = func() (m [256]bool) {
+// marks are the first bytes of what credentialAt knows, hints those of everything that find does.
+var marks, hints = func() (m, h [256]bool) {
 	for _, p := range prefixes {
 		m[p.text[0]] = true
 	}
 	m['-'] = true
-	return m
+	h = m
+	for _, c := range "@+0123456789" {
+		h[c] = true
+	}
+	return m, h
 }()
 
 const (
@@ -230,7 +238,7 @@ func credentialAt(s string, i int) (match, bool) {
 		return match{i, i + end, patternCredential}, true
 	}
 	for _, p := range prefixes {
-		if !strings.HasPrefix(s[i:], p.text) {
+		if s[i] != p.text[0] || !strings.HasPrefix(s[i:], p.text) {
 			continue
 		}
 		to := i + len(p.text)

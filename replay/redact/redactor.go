@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
-	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +16,11 @@ import (
 type Redactor struct {
 	key       []byte
 	policy    string
-	headers   set
-	query     set
-	form      set
-	paths     []path
+	headers   names
+	query     names
+	form      names
+	fields    names  // of JSON, wherever they are
+	paths     []path // into JSON, other than to fields anywhere
 	looksFor  map[pattern]bool
 	dropOther bool
 
@@ -140,24 +140,38 @@ func (p *pass) header(h replay.Header) {
 	for i := range h {
 		f := &h[i]
 		p.calm = p.found != nil && calm.has(f.Name)
-		p.at(f.Name, func() { f.Value = p.field(textproto.CanonicalMIMEHeaderKey(f.Name), f.Value) })
+		p.at(f.Name, func() { f.Value = p.field(p.headers.of(f.Name), f.Value) })
 	}
 	p.calm = false
 }
 
+// treatments says what becomes of header lines, of which some are secret.
+func treatments(secret []string) names {
+	all := make(names)
+	for _, name := range []string{"Referer", "Location", "Content-Location"} {
+		all[fold(name)] = address
+	}
+	special := names{
+		fold("Authorization"): credentials, fold("Proxy-Authorization"): credentials, fold("Cookie"): cookies, fold("Set-Cookie"): setCookie,
+	}
+	for _, name := range secret {
+		all[fold(name)] = max(whole, special.of(name))
+	}
+	return all
+}
+
 // field returns what may be stored of a header line.
-func (p *pass) field(name, value string) string {
-	switch {
-	case !p.headers.has(name):
-		if name == "Referer" || name == "Location" || name == "Content-Location" {
-			return p.url(value)
-		}
+func (p *pass) field(how treatment, value string) string {
+	switch how {
+	case look:
 		return p.text(value)
-	case name == "Authorization" || name == "Proxy-Authorization":
+	case address:
+		return p.url(value)
+	case credentials:
 		return p.credentials(value)
-	case name == "Cookie":
+	case cookies:
 		return p.cookies(value)
-	case name == "Set-Cookie":
+	case setCookie:
 		pair, attributes, found := strings.Cut(value, ";")
 		if value = p.cookie(pair); found {
 			value += ";" + attributes

@@ -80,7 +80,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 		return nil, fmt.Errorf("redact: key of %d bytes is too short to resist guessing: give at least 16", len(key))
 	}
 	d, problems := Defaults(), []error(nil)
-	r := &Redactor{key: slices.Clone(key), dropOther: rules.DropOther, policy: policyOf(rules)}
+	r := &Redactor{key: slices.Clone(key), dropOther: rules.DropOther, policy: policyOf(rules), fields: make(names)}
 	for _, k := range rules.Keep {
 		if !slices.ContainsFunc(slices.Concat(d.Headers, d.JSON, d.Query, d.Form, d.Patterns), func(s string) bool { return strings.EqualFold(s, k) }) {
 			problems = append(problems, fmt.Errorf("redact: keep %q: not in the default set", k))
@@ -105,7 +105,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 	for _, p := range list("patterns", d.Patterns, rules.Patterns) {
 		r.looksFor[pattern(p)] = true
 	}
-	r.headers = setOf(list("headers", d.Headers, rules.Headers))
+	r.headers = treatments(list("headers", d.Headers, rules.Headers))
 	r.query = setOf(list("query", d.Query, rules.Query))
 	r.form = setOf(list("form", d.Form, rules.Form))
 	for _, p := range list("json", d.JSON, rules.JSON) {
@@ -114,7 +114,11 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 			problems = append(problems, err)
 			continue
 		}
-		r.paths = append(r.paths, path)
+		if name, ok := path.anywhere(); ok {
+			r.fields[fold(name)] = whole
+		} else {
+			r.paths = append(r.paths, path)
+		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -133,16 +137,3 @@ func policyOf(rules Rules) string {
 	sum := sha256.Sum256(b)
 	return "gd1-" + hex.EncodeToString(sum[:6])
 }
-
-// set holds lower-case names.
-type set map[string]bool
-
-func setOf(names []string) set {
-	s := make(set, len(names))
-	for _, n := range names {
-		s[strings.ToLower(n)] = true
-	}
-	return s
-}
-
-func (s set) has(name string) bool { return s[strings.ToLower(name)] }

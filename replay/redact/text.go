@@ -2,9 +2,6 @@ package redact
 
 import "strings"
 
-// nameMax is longer than any name of a secret; words that are longer are no names.
-const nameMax = 64
-
 // named replaces what follows a secret name in plain text: password=x, token: "x", <secret>x</secret>.
 func (p *pass) named(s string) string {
 	var out strings.Builder

@@ -57,7 +57,7 @@ func (p *pass) userinfo(s string) string {
 
 // pairs replaces the values of named fields in a=b&c=d. Values are decoded before they are
 // hashed, so that the pseudonym does not depend on the spelling.
-func (p *pass) pairs(s string, names set) string {
+func (p *pass) pairs(s string, named names) string {
 	var out strings.Builder
 	last := 0 // s[:last] is in out
 	for start := 0; start <= len(s); {
@@ -66,7 +66,7 @@ func (p *pass) pairs(s string, names set) string {
 			end = len(s)
 		}
 		name, _, found := strings.Cut(s[start:end], "=")
-		if found && names.has(leaf(unescape(name))) {
+		if found && named.has(leaf(unescape(name))) {
 			// A bare ; may separate fields or belong to the secret: it goes with the secret.
 			if rest := strings.IndexByte(s[end:], '&'); rest >= 0 {
 				end += rest

@@ -5,6 +5,8 @@ package passive_test
 import (
 	"bytes"
 	"context"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/capture/passive"
+	"github.com/gameday-dev/gameday/replay/redact"
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 // counter is a recorder that costs nothing.
@@ -52,6 +56,27 @@ func BenchmarkFile(b *testing.B) {
 			b.ReportMetric(spent*1e6/float64(b.N*c.requests), "cpu-us/request")
 		})
 	}
+}
+
+// BenchmarkTape is what a capture does to each request besides waiting: put together, redacted, and written to a tape.
+func BenchmarkTape(b *testing.B) {
+	const requests = 10_000
+	frames := load(requests, 0)
+	redactor, err := redact.New(redact.Rules{}, nil)
+	require.NoError(b, err)
+	dir := b.TempDir()
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		w, err := tape.Create(filepath.Join(dir, strconv.Itoa(n)), tape.Meta{Start: monday}, tape.Options{Sync: -1})
+		require.NoError(b, err)
+		watch := passive.New(&packets{frames: frames}, w, passive.Options{
+			Ports: []uint16{8080}, Options: capture.Options{Start: monday, Wait: true, Redact: redactor.Exchange},
+		})
+		require.NoError(b, watch.Run(context.Background()))
+		require.NoError(b, w.Close())
+		require.EqualValues(b, requests, watch.Counts().Captured)
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*requests), "ns/request")
 }
 
 // cpu is what the process has used of the processors.
