@@ -20,7 +20,7 @@ import (
 // The ring: the kernel fills blocks of packets and hands each over when it is full, or old.
 const (
 	blockBytes = 256 << 10 // more than the largest packet that segmentation offload makes by default
-	blockAge   = 20 * time.Millisecond
+	blockAge   = 40 * time.Millisecond
 	frameBytes = 2 << 10 // only a unit of account: packets take what they need
 	tickEvery  = 250 * time.Millisecond
 )
