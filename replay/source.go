@@ -10,6 +10,14 @@ type Source interface {
 	Next() (*Exchange, error)
 }
 
+// A Chronicle is a Source that has messages, too. Callers find the ability by assertion.
+type Chronicle interface {
+	Source
+	// NextEvent returns the next exchange or the next message, whichever is earlier; the other is nil. An exchange comes
+	// before its own messages. Who calls it does not call Next. It fails as Next does.
+	NextEvent() (*Exchange, *Message, error)
+}
+
 // An Audited is a Source that carries the accounts of its capture. Callers find the ability by assertion.
 type Audited interface {
 	// Ledger returns what is known so far; the caller owns it. It is nil when nobody kept accounts.

@@ -1,6 +1,7 @@
 package tape_test
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
 	"testing"
@@ -46,4 +47,77 @@ func TestMessagesComeBackBetweenTheirExchanges(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4*time.Second, info.Last, "a message may be the last thing on a tape")
 	require.ErrorContains(t, w.Message(&replay.Message{Body: make([]byte, tape.RecordMax)}), "exceeds the limit")
+}
+
+// events reads a source to its end, and says what came in which order.
+func events(t *testing.T, in replay.Chronicle) (order []string) {
+	t.Helper()
+	for {
+		x, m, err := in.NextEvent()
+		if errors.Is(err, io.EOF) {
+			return order
+		}
+		require.NoError(t, err)
+		if x != nil {
+			order = append(order, x.Target)
+		} else {
+			order = append(order, string(m.Body))
+		}
+	}
+}
+
+// Messages lie behind exchanges that ended before them, on whatever tape of a reel: time decides all the same.
+func TestExchangesAndMessagesComeInOrderOfTime(t *testing.T) {
+	type recorder interface {
+		replay.Recorder
+		replay.Messenger
+		Flush() error
+		Close() error
+	}
+	for _, tt := range []struct {
+		name   string
+		create func(path string) (recorder, error)
+		open   func(path string) (replay.Chronicle, error)
+	}{
+		{
+			"of one tape with a frame for each record",
+			func(path string) (recorder, error) {
+				return tape.Create(path, tape.Meta{}, tape.Options{Flush: time.Hour, Sync: -1})
+			},
+			func(path string) (replay.Chronicle, error) { return tape.Open(path, tape.ReadOptions{}) },
+		},
+		{
+			"of a reel with a tape for each record",
+			func(path string) (recorder, error) {
+				return tape.CreateReel(path, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Hour, Sync: -1}, Size: 1})
+			},
+			func(path string) (replay.Chronicle, error) { return tape.OpenReel(path, tape.ReadOptions{}) },
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.gdtape")
+			w, err := tt.create(path)
+			require.NoError(t, err)
+			x := func(at int, name string) {
+				require.NoError(t, w.Record(&replay.Exchange{Seq: uint64(at), At: time.Duration(at), Method: "GET", Target: name}))
+				require.NoError(t, w.Flush())
+			}
+			m := func(at int, text string) {
+				require.NoError(t, w.Message(&replay.Message{Exchange: 1, At: time.Duration(at), Kind: replay.TextMessage, Body: []byte(text), Size: int64(len(text))}))
+				require.NoError(t, w.Flush())
+			}
+			x(1, "/chat")
+			m(3, "hello")
+			m(5, "you")
+			x(2, "/slow")
+			x(6, "/between")
+			m(7, "bye")
+			x(4, "/slowest")
+			require.NoError(t, w.Close())
+			in, err := tt.open(path)
+			require.NoError(t, err)
+			require.Equal(t, []string{"/chat", "/slow", "hello", "/slowest", "you", "/between", "bye"}, events(t, in))
+			require.NoError(t, in.(io.Closer).Close())
+		})
+	}
 }

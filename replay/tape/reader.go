@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type Reader struct {
 	from  time.Duration
 
 	held      []*replay.Exchange // in order of time
+	said      []*replay.Message  // the same, where they are wanted
+	events    bool               // they are
 	heldBytes int
 	last      time.Duration
 	unordered int64
@@ -65,8 +68,8 @@ type Reader struct {
 }
 
 var (
-	_ replay.Source  = (*Reader)(nil)
-	_ replay.Audited = (*Reader)(nil)
+	_ replay.Chronicle = (*Reader)(nil)
+	_ replay.Audited   = (*Reader)(nil)
 )
 
 // Open opens a tape, closed or cut short, for reading. The caller closes the Reader.
@@ -123,7 +126,7 @@ func (r *Reader) Unordered() int64 { return r.unordered }
 // Close releases the file. Exchanges that were returned stay valid.
 func (r *Reader) Close() error {
 	r.rest()
-	r.err, r.held = os.ErrClosed, nil
+	r.err, r.held, r.said = os.ErrClosed, nil, nil
 	r.zstd.Close()
 	if r.closer == nil {
 		return nil
@@ -142,7 +145,7 @@ func (r *Reader) Seek(at time.Duration) error {
 	r.rest()
 	r.next = r.order.seek(int64(at))
 	r.from, r.last, r.err = at, math.MinInt64, nil
-	r.held, r.heldBytes = nil, 0
+	r.held, r.said, r.heldBytes = nil, nil, 0
 	return nil
 }
 
@@ -175,12 +178,36 @@ func (r *Reader) Next() (*replay.Exchange, error) {
 	return x, nil
 }
 
-// ready reports whether no frame ahead can hold an earlier exchange than those held.
+// NextEvent is Next for who wants the messages, too: in order of time with the exchanges, and each behind its own.
+func (r *Reader) NextEvent() (*replay.Exchange, *replay.Message, error) {
+	r.events = true
+	for r.err == nil && !r.ready() {
+		r.fetch()
+	}
+	if len(r.said) == 0 || len(r.held) > 0 && r.held[0].At <= r.said[0].At {
+		x, err := r.Next()
+		return x, nil, err
+	}
+	m := r.said[0]
+	r.said[0] = nil
+	r.said = r.said[1:]
+	r.heldBytes -= messageWeight(m)
+	return nil, m, nil
+}
+
+// ready reports whether no frame ahead can hold anything earlier than what is held.
 func (r *Reader) ready() bool {
-	if len(r.held) == 0 {
+	if len(r.held)+len(r.said) == 0 {
 		return false
 	}
-	return r.heldBytes > r.o.Window || int64(r.held[0].At) <= r.order.from[r.next]
+	first := int64(math.MaxInt64)
+	if len(r.held) > 0 {
+		first = int64(r.held[0].At)
+	}
+	if len(r.said) > 0 {
+		first = min(first, int64(r.said[0].At))
+	}
+	return r.heldBytes > r.o.Window || first <= r.order.from[r.next]
 }
 
 // fetch takes the next frame from the goroutine that decodes ahead.
@@ -208,6 +235,9 @@ func (r *Reader) fetch() {
 		for _, m := range b.messages {
 			r.o.Message(m)
 		}
+	}
+	if r.events {
+		r.hear(b.messages)
 	}
 	r.hold(b.exchanges)
 	switch {
@@ -242,6 +272,17 @@ func (r *Reader) hold(xs []*replay.Exchange) {
 		}
 	}
 	r.held = append(append(r.held, tail...), xs...)
+}
+
+// hear puts the messages of a frame in order of time with those held.
+func (r *Reader) hear(ms []*replay.Message) {
+	for _, m := range ms {
+		r.heldBytes += messageWeight(m)
+	}
+	if len(ms) > 0 {
+		r.said = append(r.said, ms...)
+		slices.SortStableFunc(r.said, func(m, n *replay.Message) int { return cmp.Compare(m.At, n.At) })
+	}
 }
 
 // damaged notes that the rest of the current frame cannot be read.
@@ -333,3 +374,6 @@ func weight(x *replay.Exchange) int {
 	}
 	return n
 }
+
+// messageWeight is the same of a message.
+func messageWeight(m *replay.Message) int { return 128 + len(m.Body) }

@@ -21,6 +21,7 @@ type ReelReader struct {
 	from     []time.Duration // the earliest exchange of tape i or a later one
 	next     int
 	open     []*openTape
+	events   bool // messages are wanted
 	damage   []*Damage
 	ledger   replay.Ledger
 	err      error
@@ -32,15 +33,23 @@ type waitingTape struct {
 	first time.Duration
 }
 
-// openTape is a tape and the exchange that it yields next.
+// openTape is a tape, and the exchange or message that it yields next.
 type openTape struct {
 	r *Reader
 	x *replay.Exchange
+	m *replay.Message
+}
+
+func (t *openTape) at() time.Duration {
+	if t.m != nil {
+		return t.m.At
+	}
+	return t.x.At
 }
 
 var (
-	_ replay.Source  = (*ReelReader)(nil)
-	_ replay.Audited = (*ReelReader)(nil)
+	_ replay.Chronicle = (*ReelReader)(nil)
+	_ replay.Audited   = (*ReelReader)(nil)
 )
 
 // OpenReel opens a reel that is complete, is being recorded, or whose recorder was killed. The caller closes it.
@@ -116,27 +125,38 @@ func merge(all, more []*Damage) []*Damage {
 
 // Next returns the next exchange of any tape, io.EOF after the last one, or the first *Damage unless damage is skipped.
 func (r *ReelReader) Next() (*replay.Exchange, error) {
+	x, _, err := r.any()
+	return x, err
+}
+
+// NextEvent is Next for who wants the messages, too.
+func (r *ReelReader) NextEvent() (*replay.Exchange, *replay.Message, error) {
+	r.events = true
+	return r.any()
+}
+
+func (r *ReelReader) any() (*replay.Exchange, *replay.Message, error) {
 	for r.err == nil {
 		i := r.earliest()
 		if i < 0 && r.next == len(r.tapes) {
 			r.err = io.EOF
 			break
 		}
-		if i >= 0 && r.open[i].x.At < r.from[r.next] {
-			x := r.open[i].x
+		if i >= 0 && r.open[i].at() < r.from[r.next] {
+			x, m := r.open[i].x, r.open[i].m
 			r.advance(i)
-			return x, nil
+			return x, m, nil
 		}
 		r.begin()
 	}
-	return nil, r.err
+	return nil, nil, r.err
 }
 
 // earliest is the open tape whose next exchange comes first; -1 when none is open.
 func (r *ReelReader) earliest() int {
 	first := -1
 	for i, t := range r.open {
-		if first < 0 || t.x.At < r.open[first].x.At {
+		if first < 0 || t.at() < r.open[first].at() {
 			first = i
 		}
 	}
@@ -158,9 +178,13 @@ func (r *ReelReader) begin() {
 // advance reads on in an open tape, and closes it at its end.
 func (r *ReelReader) advance(i int) {
 	t := r.open[i]
-	x, err := t.r.Next()
+	var err error
+	if r.events {
+		t.x, t.m, err = t.r.NextEvent()
+	} else {
+		t.x, err = t.r.Next()
+	}
 	if err == nil {
-		t.x = x
 		return
 	}
 	r.damage = merge(r.damage, t.r.Damage())
