@@ -90,10 +90,11 @@ type Fidelity struct {
 	LatenessMax   Duration          `json:"lateness_max"`
 	LimitedSecond int               `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
 	Seconds       int               `json:"seconds"`
-	Connections   int64             `json:"connections"`       // opened
-	Senders       map[string]int64  `json:"senders,omitempty"` // requests by how they were sent
-	Shifted       map[string]int64  `json:"shifted,omitempty"` // recorded times that were moved to the present, by kind
-	OwnCPU        float64           `json:"own_cpu"`           // cores used by the harness process
+	Connections   int64             `json:"connections"`        // opened
+	Senders       map[string]int64  `json:"senders,omitempty"`  // requests by how they were sent
+	Messages      *Messages         `json:"messages,omitempty"` // of WebSockets and streams; nil when there were none
+	Shifted       map[string]int64  `json:"shifted,omitempty"`  // recorded times that were moved to the present, by kind
+	OwnCPU        float64           `json:"own_cpu"`            // cores used by the harness process
 
 	Timings                     // of all requests
 	Spacing   float64           `json:"spacing"`              // Kolmogorov-Smirnov distance of the times between requests, as due and as offered; 0 to 1
@@ -104,6 +105,19 @@ type Fidelity struct {
 	Curve     []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
 
 	Problems []string `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
+}
+
+// Messages is what became of the messages of conversations that the recording has: those that the client said in it are
+// Sent, Failed or Unsent, each in one of them.
+type Messages struct {
+	Conversations int64             `json:"conversations"` // begun
+	Sent          int64             `json:"sent"`
+	Failed        map[string]uint64 `json:"failed,omitempty"` // begun, and not sent whole, by cause
+	Unsent        map[string]uint64 `json:"unsent,omitempty"` // by cause
+	Received      int64             `json:"received"`         // from the server
+	Recorded      int64             `json:"recorded"`         // that the recorded server had said up to where the conversations came
+	LatenessP50   Duration          `json:"lateness_p50"`     // of sending, against the recorded distance from the handshake
+	LatenessP99   Duration          `json:"lateness_p99"`
 }
 
 // Capped is what a rate cap did to the schedule.

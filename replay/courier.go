@@ -21,6 +21,7 @@ const (
 	byFastPath = "HTTP/1.1 pre-serialised on pooled connections"
 	byHTTP2    = "HTTP/2 by net/http"
 	byNetHTTP  = "HTTP/1.1 by net/http"
+	bySocket   = "WebSocket"
 )
 
 // A courier carries requests that the fast path does not speak: HTTP/2, gRPC with it, and everything where there is no

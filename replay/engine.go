@@ -43,6 +43,7 @@ type engine struct {
 	courier  *courier    // for what the fast path does not speak
 	now      func() time.Duration
 	ledger   *ledger
+	books    *books                                    // of messages
 	taken    func(*shot, time.Duration)                // how late a shot was taken in hand
 	observe  func(*shot, gameday.Class, time.Duration) // live series
 	watch    func(*shot, outcome, gameday.Class)       // of each answer
@@ -51,7 +52,7 @@ type engine struct {
 	fed atomic.Int64 // all shots due before it have been posted
 
 	opened, waited, spilled, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
-	sentFast, sentHTTP2, sentNetHTTP                                         atomic.Int64
+	sentFast, sentHTTP2, sentNetHTTP, sentSocket                             atomic.Int64
 }
 
 // connect opens a connection for the fast path.
@@ -67,7 +68,7 @@ func (e *engine) connect(ctx context.Context) (net.Conn, *tlsLink, error) {
 // senders returns how many requests were sent in which way.
 func (e *engine) senders() map[string]int64 {
 	ways := make(map[string]int64)
-	for way, n := range map[string]*atomic.Int64{byFastPath: &e.sentFast, byHTTP2: &e.sentHTTP2, byNetHTTP: &e.sentNetHTTP} {
+	for way, n := range map[string]*atomic.Int64{byFastPath: &e.sentFast, byHTTP2: &e.sentHTTP2, byNetHTTP: &e.sentNetHTTP, bySocket: &e.sentSocket} {
 		if n := n.Load(); n > 0 {
 			ways[way] = n
 		}

@@ -49,6 +49,8 @@ type feed struct {
 	out    func([]*shot)
 	fed    func(time.Duration) // everything due before that has been handed over
 
+	books    *books                  // of messages
+	scripts  map[uint64]*script      // of the conversations of this pass, by the number of their exchange
 	complete atomic.Pointer[float64] // share of what was to be captured that is on the tape; nil when not known
 	source   Source
 	pass     int           // how often the tape has started, from 0
@@ -157,6 +159,7 @@ type pending struct {
 	seq   uint64
 	req   *request
 	voice *voice
+	lines *follower // of the conversation that it begins
 }
 
 func (p pending) before(q pending) bool { return p.due < q.due || p.due == q.due && p.seq < q.seq }
@@ -165,7 +168,7 @@ func (p pending) before(q pending) bool { return p.due < q.due || p.due == q.due
 func (f *feed) play(ctx context.Context) error {
 	defer f.close()
 	for ctx.Err() == nil {
-		x, err := f.next()
+		x, err := f.next(ctx)
 		if err != nil {
 			return err
 		}
@@ -202,8 +205,8 @@ func (f *feed) finish(ctx context.Context) error {
 
 // next returns the next exchange of the tape, which starts again at its end when the plan loops; nil after
 // the last one.
-func (f *feed) next() (*Exchange, error) {
-	for {
+func (f *feed) next(ctx context.Context) (*Exchange, error) {
+	for ctx.Err() == nil {
 		if f.source == nil {
 			source, err := f.open()
 			if err != nil {
@@ -211,15 +214,21 @@ func (f *feed) next() (*Exchange, error) {
 			}
 			f.audit(source)
 			f.source, f.count = source, 0
-			f.trails = make(map[string]*trail)
+			f.trails, f.scripts = make(map[string]*trail), make(map[uint64]*script)
+			_, f.editor.speaks = source.(Chronicle)
 			if s, ok := source.(interface{ Seek(time.Duration) error }); ok && f.plan.start > 0 {
 				if err := s.Seek(f.plan.start); err != nil {
 					return nil, fmt.Errorf("seek tape to %s: %w", f.plan.start, err)
 				}
 			}
 		}
-		x, err := f.source.Next()
+		x, m, err := f.event()
 		switch {
+		case err == nil && m != nil:
+			if f.hear(ctx, m) {
+				continue
+			}
+			return nil, nil
 		case err == nil && (x.At < f.plan.start || f.rules.prepare(x) != ""):
 			continue
 		case err == nil:
@@ -239,6 +248,7 @@ func (f *feed) next() (*Exchange, error) {
 		}
 		f.rewind()
 	}
+	return nil, nil
 }
 
 // audit takes note of how complete the capture is, where somebody kept accounts.
@@ -262,6 +272,7 @@ func (f *feed) rewind() {
 }
 
 func (f *feed) close() {
+	f.hangUp()
 	if c, ok := f.source.(io.Closer); ok {
 		c.Close() // it was only read
 	}
@@ -308,6 +319,7 @@ func (f *feed) handOver(horizon time.Duration) {
 func (f *feed) shot(p pending) *shot {
 	v := p.voice
 	if v.muted || v.by != nil && !slices.Contains(f.surging, v.by) || f.ends(p.due) {
+		p.lines.leave("")
 		return nil
 	}
 	if !v.thinned {
@@ -318,6 +330,7 @@ func (f *feed) shot(p pending) *shot {
 	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
 	s := newShot()
 	s.think = p.think
+	s.lines = p.lines
 	s.due, s.seq, s.req, s.sess, s.trace = p.due, f.seq, p.req, v.sess, trace{number, mix(number)}
 	return s
 }
@@ -326,6 +339,7 @@ func (f *feed) shot(p pending) *shot {
 func (f *feed) exchange(x *Exchange, due time.Duration) {
 	t := f.trail(x)
 	req := f.editor.request(x, due, &t.lesson)
+	f.begins(x, req, t, due)
 	s := step{x.At, due, t.think(x, f.plan.speed), req}
 	if len(t.history) < maxHistory {
 		t.history = append(t.history, s)
@@ -350,7 +364,11 @@ func (f *feed) add(s step, shift time.Duration, v *voice) {
 		left.skip = skipCapped
 		s.req = &left
 	}
-	f.pending.push(pending{due, s.think, f.seq, s.req, v})
+	p := pending{due: due, think: s.think, seq: f.seq, req: s.req, voice: v}
+	if s.req.script != nil {
+		p.lines = s.req.script.follow()
+	}
+	f.pending.push(p)
 }
 
 // copyRequest adds what surges of a single flow make of one request of a voice: requests in sessions of their

@@ -126,7 +126,7 @@ func New(c Config) (*Player, error) {
 	}
 	p.feed = &feed{
 		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
-		editor: editor, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
+		editor: editor, books: p.engine.books, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
@@ -138,7 +138,7 @@ func (p *Player) makeEngine() {
 	p.engine = &engine{
 		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy,
 		think: c.Traffic.Pace == paceThink, retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
-		now: p.now, ledger: p.ledger, taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
+		now: p.now, ledger: p.ledger, books: newBooks(), taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
 	}
 	secure := c.TLS.Clone()
 	if secure == nil {
@@ -442,7 +442,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
-	f.Senders = p.engine.senders()
+	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
 	f.Capped = p.feed.cap.report()

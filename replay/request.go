@@ -31,6 +31,7 @@ type request struct {
 	live       bool      // something in it has to be answered first
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
+	script     *script   // of the conversation that it begins; nil when it begins none
 	watched    *Exchange // that it was made of, if somebody looks at answers
 }
 
@@ -55,6 +56,7 @@ const (
 	skipTruncated = "body not on the tape"
 	skipMalformed = "malformed request"
 	skipUpgrade   = "protocol upgrade"
+	skipCrowd     = "too many conversations"
 	skipReplayed  = "recorded from a replay"
 	skipStopped   = "run stopped"
 )
@@ -71,6 +73,7 @@ type editor struct {
 	host     string                                                   // of the target
 	prefix   string                                                   // of every path there
 	http2    bool                                                     // all requests
+	speaks   bool                                                     // messages can follow a handshake
 	watched  bool                                                     // by somebody who looks at answers
 	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
 	hand     inHand
@@ -178,7 +181,7 @@ func (e *editor) reason(x *Exchange) string {
 	switch {
 	case !isToken(x.Method) || !isTarget(x.Target):
 		return skipMalformed
-	case x.Method == "CONNECT" || x.Header.Has("Upgrade") && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c"):
+	case x.Method == "CONNECT" || x.Header.Has("Upgrade") && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c") && !(e.speaks && begins(x)):
 		return skipUpgrade
 	case x.Header.Has(mark.Colour) || x.Header.Has(mark.Header):
 		return skipReplayed // or a capture beside a replay would feed the next one
@@ -213,7 +216,7 @@ func (e *editor) compose(r *request, x *Exchange) {
 	c.lit(" HTTP/1.1\r\nHost: ", e.host, "\r\n")
 	set := e.headers(x)
 	for _, f := range x.Header {
-		if isHop(f.Name) || replaces(set, f.Name) {
+		if isHop(f.Name) || replaces(set, f.Name) || e.speaks && isHandshake(f.Name) {
 			continue
 		}
 		c.lit(f.Name, ": ")
@@ -223,6 +226,9 @@ func (e *editor) compose(r *request, x *Exchange) {
 			c.header(f.Name, f.Value, sort)
 		}
 		c.lit("\r\n")
+	}
+	if e.speaks && begins(x) {
+		c.lit("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
 	}
 	if len(set) > 0 {
 		c.set(set)

@@ -13,6 +13,7 @@ type outcome struct {
 	at     time.Duration // last byte, or the end of waiting
 	began  bool          // a byte of the answer came
 	dead   bool          // the connection cannot be used again
+	kept   bool          // it is held for the conversation that began
 	late   bool          // there was no answer in time
 
 	live  map[string]string // by recorded value
@@ -63,10 +64,7 @@ func (s *shard) held(x *shot) bool {
 
 // dispatch sends x over any connection, or leaves it waiting for one.
 func (s *shard) dispatch(x *shot) {
-	p := &s.pools[0]
-	if s.e.courier.wants(x.req) {
-		p = &s.pools[1]
-	}
+	p := s.poolOf(x.req)
 	if c := s.place(p, x); c != nil {
 		p.idle.remove(c)
 		s.give(c, x)
@@ -105,6 +103,9 @@ func (s *shard) give(c *conn, x *shot) {
 	s.wheel.set(c, x.due+s.e.timeout)
 	s.e.inFlight.Add(1)
 	switch {
+	case x.req.script != nil:
+		x.sent = x.had
+		s.converse(c, x)
 	case c.pool.carried:
 		x.sent = x.had
 		s.carry(c, x)
@@ -142,7 +143,7 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 			shots.Put(x)
 		}
 	}
-	if o.dead {
+	if o.dead || o.kept {
 		if next != nil {
 			s.dispatch(next)
 		}
@@ -170,6 +171,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	switch {
 	case s.closed && o.err != nil:
 		r.fate, r.cause = skipped, skipStopped
+		x.lines.leave(skipStopped)
 		s.settle(r)
 		return true
 	case o.late:
@@ -191,7 +193,9 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
 	s.settle(r)
 	if again {
-		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1})
+		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines})
+	} else {
+		x.lines.leave(causeHandset)
 	}
 	return !again
 }
@@ -241,6 +245,7 @@ func (s *shard) barren(x *shot) bool {
 // giveUp settles a shot as unsent.
 func (s *shard) giveUp(x *shot, cause string) {
 	x.refuse()
+	x.lines.leave(cause)
 	r := x.record()
 	r.fate, r.cause, r.done = unsent, cause, s.e.now()
 	s.e.unsent.Add(1)
@@ -249,6 +254,7 @@ func (s *shard) giveUp(x *shot, cause string) {
 
 // skip settles x as skipped by policy.
 func (s *shard) skip(x *shot, cause string) {
+	x.lines.leave(cause)
 	r := x.record()
 	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.e.now()
 	s.settle(r)
@@ -289,7 +295,7 @@ func (s *shard) drain(p *pool) {
 
 // reuse chooses what c sends next: what its session was holding back, or what waits for longer.
 func (s *shard) reuse(c *conn, next *shot) {
-	if next != nil && s.e.courier.wants(next.req) != c.pool.carried {
+	if next != nil && s.poolOf(next.req) != c.pool {
 		s.dispatch(next)
 		next = nil
 	}

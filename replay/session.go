@@ -45,6 +45,7 @@ type shot struct {
 	attempt int   // 0, or how often it was pressed again
 	out     int64 // bytes, once it was sent
 	resent  bool
+	lines   *follower     // of the conversation that it begins; nil when it begins none
 	think   time.Duration // after the end of the request before it, where the plan says so
 
 	taken, had, sent, first time.Duration // as in its record

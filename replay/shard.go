@@ -26,7 +26,8 @@ type shard struct {
 	poller  *poller
 	due     queue[*shot]
 	open    int // requests that were due and have not ended
-	pools   [2]pool
+	chats   int // conversations that go on
+	pools   [3]pool
 	wheel   wheel
 	closed  bool
 	raw     []byte         // what was written last
@@ -48,8 +49,19 @@ func newShard(e *engine) (*shard, error) {
 		return nil, err
 	}
 	s := &shard{e: e, poller: p, buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
-	s.pools = [2]pool{{max: e.maxConns}, {max: e.maxConns, carried: true}}
+	s.pools = [3]pool{{max: e.maxConns}, {max: e.maxConns, carried: true}, {max: e.maxConns, carried: true}}
 	return s, nil
+}
+
+// poolOf returns the connections by which a request goes: the shard's own, the courier's, or those of conversations.
+func (s *shard) poolOf(r *request) *pool {
+	switch {
+	case r.script != nil:
+		return &s.pools[2]
+	case s.e.courier.wants(r):
+		return &s.pools[1]
+	}
+	return &s.pools[0]
 }
 
 // post hands shots over. Any goroutine may call it.
@@ -138,7 +150,7 @@ func (s *shard) tell(until time.Duration) {
 
 // over reports whether nothing is left to be sent or to be waited for.
 func (s *shard) over(fed, now time.Duration) bool {
-	if fed < 1<<62 || now < s.e.length || s.open > 0 || s.due.len() > 0 {
+	if fed < 1<<62 || now < s.e.length || s.open+s.chats > 0 || s.due.len() > 0 {
 		return false
 	}
 	s.mu.Lock()

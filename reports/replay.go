@@ -92,12 +92,29 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 		line(b, "Moved", strings.Join(moved, ", "))
 	}
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	if m := f.Messages; m != nil {
+		line(b, "Messages", messagesText(m))
+	}
 	if text := hostText(f); text != "" {
 		line(b, "Generator", text)
 	}
 	for _, p := range slices.Sorted(slices.Values(f.Problems)) {
 		line(b, "Problem", p)
 	}
+}
+
+// messagesText says what became of the messages of conversations.
+func messagesText(m *gameday.Messages) string {
+	parts := []string{fmt.Sprintf("of %d conversations: %d sent (late by p50 %s, p99 %s), %d received of %d recorded", m.Conversations, m.Sent, short(m.LatenessP50), short(m.LatenessP99), m.Received, m.Recorded)}
+	for _, not := range []struct {
+		what    string
+		byCause map[string]uint64
+	}{{"failed", m.Failed}, {"unsent", m.Unsent}} {
+		for _, cause := range sortedNames(not.byCause) {
+			parts = append(parts, fmt.Sprintf("%d %s: %s", not.byCause[cause], not.what, cause))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // scheduleText says how like the schedule the offered load was.

@@ -38,8 +38,8 @@ Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are name
 like production, by its name or by a public address, is refused before the first request.
 
 The URL is http://, https:// or unix:///path/of.sock. What was recorded over HTTP/1.1 is sent over it, what was recorded
-over HTTP/2 goes over HTTP/2 where the server speaks it, and gRPC always does; --http2 sends everything over it. The
-summary says how many requests went which way.
+over HTTP/2 goes over HTTP/2 where the server speaks it, and gRPC always does; --http2 sends everything over it. WebSockets
+are opened, and the client's messages sent at their recorded distances. The summary says how many requests went which way.
 
 The rate is the recorded one, at a speed, or has a --shape of its own; --rate-cap bounds either. What a cap left out or put
 off is said at the end, with how truthfully the load was offered: lateness of sending, spacing and mix against the

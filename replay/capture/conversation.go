@@ -31,6 +31,8 @@ type conversation struct {
 	speaks  bool // it is a WebSocket; set before opened
 
 	client, server frames
+	parted         atomic.Bool // a close frame was seen
+	left           atomic.Bool // the client was gone first
 
 	out atomic.Bool // its exchange was not recorded, so its messages are not
 
@@ -70,6 +72,9 @@ func (c *conversation) Read(b []byte) (n int, err error) {
 	if c.opened.Load() && c.speaks {
 		c.client.feed(b[:n])
 	}
+	if err != nil {
+		c.left.Store(true)
+	}
 	return n, err
 }
 
@@ -82,7 +87,11 @@ func (c *conversation) Write(b []byte) (int, error) {
 	if c.opened.Load() && c.speaks {
 		c.server.feed(said)
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		c.left.Store(true)
+	}
+	return n, err
 }
 
 // CloseWrite ends one direction, where the connection can.
@@ -98,8 +107,28 @@ func (c *conversation) Close() error {
 	c.over()
 	c.opening.Lock()
 	c.giveUp() // when it ends before the head was written
+	c.breakOff()
 	c.opening.Unlock()
 	return c.Conn.Close()
+}
+
+// abnormal is the status that RFC 6455 keeps for connections that end without a close frame: none ever has it.
+const abnormal = "\x03\xee" // 1006
+
+// breakOff records the end of a WebSocket that nobody announced, as a close frame that was never sent. The caller holds
+// the lock.
+func (c *conversation) breakOff() {
+	if !c.opened.Load() || !c.speaks || c.parted.Swap(true) || c.out.Load() {
+		return
+	}
+	t := c.visit.tap
+	if !t.queue.reserve(len(abnormal)) {
+		t.queue.loseMessage(replay.LostLimit)
+		return
+	}
+	t.queue.put(parcel{talk: c, m: &said{Message: replay.Message{
+		Exchange: c.visit.x.Seq, At: time.Since(t.o.Start), FromServer: !c.left.Load(), Kind: replay.CloseMessage, Body: []byte(abnormal), Size: int64(len(abnormal)),
+	}}})
 }
 
 // giveUp records the exchange without what could not be read of its response. The caller holds the lock.

@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +21,7 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/redact"
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 // frame is one frame of a WebSocket as it stands on the wire. Clients mask.
@@ -133,6 +138,7 @@ func TestMessagesOfAWebSocketAreRecorded(t *testing.T) {
 			for _, text := range c.want {
 				want = append(want, spoken{false, replay.TextMessage, text}, spoken{true, replay.TextMessage, text})
 			}
+			want = append(want, spoken{false, replay.CloseMessage, "\x03\xee"}) // the client hung up
 			require.ElementsMatch(t, want, m.spoken())
 			require.Len(t, m.xs, 1)
 			require.Equal(t, http.StatusSwitchingProtocols, m.xs[0].Response.Status)
@@ -145,7 +151,7 @@ func TestMessagesOfAWebSocketAreRecorded(t *testing.T) {
 				require.GreaterOrEqual(t, msg.At, last-time.Millisecond)
 				last = msg.At
 			}
-			require.Equal(t, replay.Counts{Captured: 1, Messages: uint64(2 * len(c.want))}, p.Counts())
+			require.Equal(t, replay.Counts{Captured: 1, Messages: uint64(2*len(c.want) + 1)}, p.Counts())
 		})
 	}
 }
@@ -179,8 +185,8 @@ func TestPackedMessagesAreUnpackedAndRedacted(t *testing.T) {
 	addr, p, stop := tapped(t, serve(t, socket("permessage-deflate", "")), &m, capture.Options{Redact: r.Exchange})
 	chat(t, addr, len(sent), sent)
 	require.NoError(t, stop())
-	require.Len(t, m.messages, 6)
-	for _, msg := range m.messages {
+	require.Len(t, m.messages, 7, "and its end")
+	for _, msg := range m.messages[:6] {
 		require.Equal(t, `{"user":"ada","password":"`+r.Pseudonym("S3cretPassw0rd")+`"}`, string(msg.Body))
 	}
 	require.Empty(t, p.Counts().MessagesLost)
@@ -192,9 +198,9 @@ func TestWhatCannotBeReadOfAConversationIsCounted(t *testing.T) {
 		sent                 []byte
 		want                 replay.Counts
 	}{
-		{"a continuation of nothing", "", frame(0x80, []byte("x"), true), replay.Counts{Captured: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
-		{"a message over the limit", "", frame(0x81, bytes.Repeat([]byte("x"), 100), true), replay.Counts{Captured: 1, Messages: 2}},
-		{"broken compression", "permessage-deflate", frame(0xc1, []byte("\xff\xff"), true), replay.Counts{Captured: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
+		{"a continuation of nothing", "", frame(0x80, []byte("x"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
+		{"a message over the limit", "", frame(0x81, bytes.Repeat([]byte("x"), 100), true), replay.Counts{Captured: 1, Messages: 3}},
+		{"broken compression", "permessage-deflate", frame(0xc1, []byte("\xff\xff"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
 		{"an extension that is not known: the handshake alone", "x-secret", frame(0x81, []byte("x"), true), replay.Counts{Captured: 1}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -204,10 +210,53 @@ func TestWhatCannotBeReadOfAConversationIsCounted(t *testing.T) {
 			require.NoError(t, stop())
 			require.Equal(t, c.want, p.Counts())
 			for _, msg := range m.messages {
-				require.True(t, msg.Truncated())
+				require.True(t, msg.Truncated() || msg.Kind == replay.CloseMessage)
 			}
 		})
 	}
+}
+
+// TestACapturedWebSocketIsReplayed: from the proxy to a tape, and from the tape to a service that hears the same.
+func TestACapturedWebSocketIsReplayed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat.gdtape")
+	w, err := tape.Create(path, tape.Meta{}, tape.Options{Sync: -1})
+	require.NoError(t, err)
+	addr, _, stop := tapped(t, serve(t, socket("", "")), w, capture.Options{})
+	said := join(frame(0x01, []byte("one "), true), frame(0x80, []byte("two"), true), frame(0x82, []byte{7}, true), frame(0x88, []byte{3, 232}, true))
+	chat(t, addr, len(said), said)
+	require.NoError(t, stop())
+	require.NoError(t, w.Close())
+
+	heard := make(chan []byte, 1)
+	target := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, rw, err := http.NewResponseController(w).Hijack()
+		require.NoError(t, err)
+		defer c.Close()
+		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
+		_ = rw.Flush()
+		var all []byte
+		for _, size := range []int{7, 1, 2} { // of the messages; the head has two bytes, and four of the mask
+			b := make([]byte, 6+size)
+			_, err := io.ReadFull(rw, b)
+			require.NoError(t, err)
+			for i := range size {
+				b[6+i] ^= b[2+i&3]
+			}
+			all = append(append(all, b[0]), b[6:]...)
+		}
+		_, _ = c.Write([]byte("\x88\x02\x03\xe8"))
+		heard <- all
+	}))
+	p, err := replay.New(replay.Config{
+		Open: func() (replay.Source, error) { return tape.Open(path, tape.ReadOptions{}) }, Targets: []string{"http://" + target},
+	})
+	require.NoError(t, err)
+	traffic, err := p.Run(t.Context(), time.Now(), nil)
+	require.NoError(t, err)
+	require.Equal(t, "\x81one two\x82\x07\x88\x03\xe8", string(<-heard))
+	require.EqualValues(t, 2, traffic.Fidelity.Messages.Sent)
+	require.Empty(t, traffic.Fidelity.Messages.Unsent)
 }
 
 // FuzzConversation lets both sides say anything: it passes, and ends.

@@ -162,6 +162,9 @@ func (f *frames) end() {
 		t.queue.release(len(body))
 		return
 	}
+	if p.kind == replay.CloseMessage {
+		f.talk.parted.Store(true)
+	}
 	m := &said{packed: p.packed, nth: f.packed}
 	if p.packed {
 		f.packed++
