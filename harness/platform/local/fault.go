@@ -173,7 +173,7 @@ func (s *Supervisor) hold(ctx context.Context, id string, c Change) error {
 		problems = append(problems, s.pause(ctx, f, t))
 	}
 	for _, w := range c.Switches {
-		h := &switchHold{target: w.Target, name: w.Name, value: w.Value, before: map[*process]string{}}
+		h := &switchHold{target: w.Target, name: w.Name, value: w.Value}
 		s.mu.Lock()
 		f.switches = append(f.switches, h)
 		s.mu.Unlock()

@@ -26,10 +26,11 @@ type instance struct {
 	index   int
 	addr    netip.Addr
 
-	gate sync.Mutex    // orders starting the process against taking hold of the instance
-	wake chan struct{} // something below changed; holds at most one
-	gone chan struct{} // closed when nobody tends the instance any more
-	rand *rand.Rand    // restart jitter; used by the tending goroutine alone
+	gate    sync.Mutex    // orders starting the process against taking hold of the instance
+	turning sync.Mutex    // orders turning its switches against one another, and against its first health
+	wake    chan struct{} // something below changed; holds at most one
+	gone    chan struct{} // closed when nobody tends the instance any more
+	rand    *rand.Rand    // restart jitter; used by the tending goroutine alone
 
 	// Guarded by Supervisor.mu.
 	process  *process // nil while there is none
@@ -269,7 +270,9 @@ func (s *Supervisor) check(in *instance, p *process) (answered, healthy bool) {
 	fresh := healthy && !in.served
 	s.mu.Unlock()
 	if fresh {
-		healthy = s.applySwitches(ctx, in)
+		in.turning.Lock()
+		defer in.turning.Unlock()
+		healthy = s.applySwitches(ctx, in, p)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

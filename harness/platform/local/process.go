@@ -15,6 +15,8 @@ type process struct {
 	ctx     context.Context // done when the process has ended and been reaped
 	ended   context.CancelFunc
 
+	before map[string]string // what switches read before a fault turned them; guarded by Supervisor.mu
+
 	mu     sync.Mutex // orders signals before the reaping, so that none reaches a reused process id
 	reaped bool
 	reason string // how it ended; valid once ctx is done
@@ -40,7 +42,7 @@ func (s *spawner) start(cmd *exec.Cmd) (*process, error) {
 	if err := <-started; err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, pid: cmd.Process.Pid, started: time.Now()}
+	p := &process{cmd: cmd, pid: cmd.Process.Pid, started: time.Now(), before: map[string]string{}}
 	p.ctx, p.ended = context.WithCancel(context.Background())
 	go p.reap() // ends with the process
 	return p, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,15 +55,51 @@ func TestAfterManyChangesEverythingIsAsBefore(t *testing.T) {
 		}
 		return len(all) == 6
 	}, 15*time.Second, 20*time.Millisecond, "not all back")
-	values, err := c.SwitchValue(t.Context(), gameday.Target{Kind: gameday.KindService, Name: "echo"}, "mode")
-	require.NoError(t, err)
-	require.Len(t, values, 4)
-	for name, value := range values {
-		require.Equal(t, "calm", value, name)
+	for instance, mode := range modes(t, c, 4) {
+		require.Equal(t, "calm", mode, instance)
 	}
 	took, err := c.Probe(t.Context(), gameday.Endpoint{Service: "caller"}, gameday.Endpoint{Service: "echo"})
 	require.NoError(t, err)
 	require.Less(t, took.Std(), 100*time.Millisecond)
+}
+
+// TestASwitchIsTurnedBackOnWhoeverComesUpMeanwhile turns a switch, and turns it back, while an instance starts: what
+// the newcomer is given is taken from it again, whichever of both is the first to see the other.
+func TestASwitchIsTurnedBackOnWhoeverComesUpMeanwhile(t *testing.T) {
+	top := topology(t, 131, "")
+	top.Services[0].Env["GAMEDAY_TEST_STIFF"] = "50ms" // there is a moment to meet
+	s := up(t, top)
+	c := s.Client()
+	defer c.Close()
+	echo := gameday.Target{Kind: gameday.KindService, Name: "echo"}
+	newcomer := gameday.Target{Kind: gameday.KindInstance, Name: "echo-z1-1"}
+	for round := range 12 {
+		state, err := c.State(t.Context(), newcomer)
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(state.PID, syscall.SIGKILL))
+		require.Eventually(t, func() bool {
+			now, err := c.State(t.Context(), newcomer)
+			return err == nil && now.PID != state.PID
+		}, 20*time.Second, time.Millisecond, "%s lives on", newcomer.Name)
+		time.Sleep(time.Duration(round) * 25 * time.Millisecond) // another moment of its start each time
+		terms := gameday.Grip{Fault: "f", For: gameday.Duration(time.Minute), Lease: gameday.Duration(time.Minute)}
+		require.NoError(t, c.Switch(t.Context(), echo, "mode", "wild", terms))
+		require.NoError(t, c.Release(t.Context(), "f"))
+		for instance, mode := range modes(t, c, 4) {
+			require.Equal(t, "calm", mode, "round %d: %s", round, instance)
+		}
+	}
+}
+
+// modes reads a switch of the echo service, once so many instances can be asked.
+func modes(t *testing.T, c *local.Client, instances int) (values map[string]string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var err error
+		values, err = c.SwitchValue(t.Context(), gameday.Target{Kind: gameday.KindService, Name: "echo"}, "mode")
+		return err == nil && len(values) == instances
+	}, 20*time.Second, 5*time.Millisecond, "not all can be asked")
+	return values
 }
 
 // disaster returns one change at random, on short terms.

@@ -19,7 +19,8 @@ import (
 // returns. Call it first in TestMain: the test binary can then be the binary of a topology.
 //
 // The instance echoes HTTP on ADDR:8081 and every byte on ADDR:9091, is healthy at ADDR:8079/healthz, and has
-// the switch "mode", "calm" by default. GAMEDAY_TEST_CRASH makes it end at once, GAMEDAY_TEST_SICK never healthy.
+// the switch "mode", "calm" by default. GAMEDAY_TEST_CRASH makes it end at once, GAMEDAY_TEST_SICK never healthy;
+// GAMEDAY_TEST_STIFF is how long it takes to turn the switch.
 func ServeInstance() {
 	addr := os.Getenv("GAMEDAY_ADDR")
 	if os.Getenv("GAMEDAY_INSTANCE") == "" || addr == "" {
@@ -118,6 +119,8 @@ func adminPages() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
+		stiff, _ := time.ParseDuration(os.Getenv("GAMEDAY_TEST_STIFF"))
+		time.Sleep(stiff) // what the variable is for
 		set(w, r, body.Value)
 	})
 	mux.HandleFunc("DELETE /switch/{name}", func(w http.ResponseWriter, r *http.Request) { set(w, r, SwitchDefault) })

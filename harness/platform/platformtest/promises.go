@@ -27,6 +27,7 @@ func promises() []promise {
 		{"unknown targets", "A change of what does not exist is refused, and nothing is held for it.", checkUnknown},
 		{"scale", "Scaling spreads over zones and is undone by scaling back; what leaves is drained, not killed with its callers.", checkScale},
 		{"switch", "A switch of a service reads the value on every instance, those that start later too, and its old value after release.", checkSwitch},
+		{"two faults on one switch", "A switch that two faults hold reads its old value when both are released, whichever goes first.", checkTwoFaultsOnOneSwitch},
 	}
 }
 
@@ -433,27 +434,53 @@ func checkScale(t *testing.T, w *world) {
 	}
 }
 
-func checkSwitch(t *testing.T, w *world) {
+// switchReads waits until a switch of the callee reads a value on so many instances, and on no other.
+func (w *world) switchReads(t *testing.T, want string, instances int) {
+	t.Helper()
 	switcher := able[gameday.Switcher](t, w)
-	service, g := gameday.Target{Kind: gameday.KindService, Name: Callee, Service: Callee}, grip(t)
-	reads := func(want string, instances int) {
-		t.Helper()
-		eventually(t, "the switch reads "+want, func() string {
-			values, err := switcher.SwitchValue(t.Context(), service, SwitchName)
-			if err != nil {
-				return err.Error()
+	eventually(t, "the switch reads "+want, func() string {
+		values, err := switcher.SwitchValue(t.Context(), callee, SwitchName)
+		if err != nil {
+			return err.Error()
+		}
+		for name, value := range values {
+			if value != want {
+				return fmt.Sprintf("%q on %s", value, name)
 			}
-			for name, value := range values {
-				if value != want {
-					return fmt.Sprintf("%q on %s", value, name)
-				}
+		}
+		if len(values) != instances {
+			return fmt.Sprintf("on %d of %d instances", len(values), instances)
+		}
+		return ""
+	})
+}
+
+var callee = gameday.Target{Kind: gameday.KindService, Name: Callee, Service: Callee}
+
+func checkTwoFaultsOnOneSwitch(t *testing.T, w *world) {
+	switcher := able[gameday.Switcher](t, w)
+	for _, lastFirst := range []bool{false, true} {
+		one, two := grip(t), grip(t)
+		one.Fault += "/one"
+		two.Fault += "/two"
+		for g, value := range map[*gameday.Grip]string{&one: "wild", &two: "mad"} {
+			defer w.release(t, g.Fault)
+			if err := switcher.Switch(t.Context(), callee, SwitchName, value, *g); err != nil {
+				t.Fatal(err)
 			}
-			if len(values) != instances {
-				return fmt.Sprintf("on %d of %d instances", len(values), instances)
-			}
-			return ""
-		})
+		}
+		if lastFirst {
+			one, two = two, one
+		}
+		w.release(t, one.Fault)
+		w.release(t, two.Fault)
+		w.switchReads(t, SwitchDefault, CalleeReplicas)
 	}
+}
+
+func checkSwitch(t *testing.T, w *world) {
+	switcher, g := able[gameday.Switcher](t, w), grip(t)
+	service, reads := callee, func(want string, instances int) { t.Helper(); w.switchReads(t, want, instances) }
 	reads(SwitchDefault, CalleeReplicas)
 	defer w.release(t, g.Fault)
 	if err := switcher.Switch(t.Context(), service, SwitchName, "wild", g); err != nil {
