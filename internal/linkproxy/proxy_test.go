@@ -28,6 +28,9 @@ var (
 	toPromotion = Match{Service: "promotion"}
 )
 
+// patience is for what comes at once on a quiet machine, and must come on a busy one.
+const patience = time.Minute
+
 // world is one callee behind a proxy: an HTTP server or an echo server.
 type world struct {
 	*Proxy
@@ -101,12 +104,12 @@ func (w *world) dial(t testing.TB) *net.TCPConn {
 	c, err := dialFrom(context.Background(), callerAddr, w.backend.Public)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
 	return c
 }
 
 func (w *world) client() *http.Client {
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialFrom(ctx, callerAddr, w.backend.Public)
 		},
@@ -203,30 +206,65 @@ func TestLatencyActsOnNewAndEstablishedConnectionsInEitherDirection(t *testing.T
 	for _, row := range []struct {
 		about string
 		rule  Rule
-		want  time.Duration
+		least time.Duration
 	}{
 		{"the request is late", Rule{To: toPromotion, Direction: Request, Latency: added}, added},
 		{"the response is late", Rule{To: toPromotion, Direction: Response, Latency: added}, added},
 		{"both are late", Rule{To: toPromotion, Latency: added}, 2 * added},
 		{"jitter never takes more than it may", Rule{To: toPromotion, Direction: Request, Latency: added, Jitter: added / 4}, added * 3 / 4},
-		{"another caller is not touched", Rule{From: Match{Service: "cart"}, To: toPromotion, Latency: added}, 0},
-		{"another zone is not touched", Rule{To: Match{Service: "promotion", Zone: "z1"}, Latency: added}, 0},
 	} {
 		t.Run(row.about, func(t *testing.T) {
 			w := newWorld(t, Config{})
 			w.serveEcho(t)
 			established := w.dial(t)
-			require.Less(t, echo(t, established), added/2)
+			echo(t, established)
 			w.SetRules([]Rule{row.rule})
 			for _, c := range []net.Conn{established, w.dial(t)} {
-				took := echo(t, c)
-				require.GreaterOrEqual(t, took, row.want)
-				require.Less(t, took, row.want+added)
+				require.GreaterOrEqual(t, echo(t, c), row.least)
 			}
-			w.SetRules(nil)
-			require.Less(t, echo(t, established), added/2, "healed on the same connection")
 		})
 	}
+}
+
+// What comes in spite of a latency that nobody waits for was not held back by it, however busy the machine is.
+func TestARuleSlowsNothingButWhatItNames(t *testing.T) {
+	for _, row := range []struct {
+		about string
+		rule  Rule
+	}{
+		{"another caller is not touched", Rule{From: Match{Service: "cart"}, To: toPromotion, Latency: time.Hour}},
+		{"another zone is not touched", Rule{To: Match{Service: "promotion", Zone: "z1"}, Latency: time.Hour}},
+		{"the way there is not the way back", Rule{To: Match{Service: "order"}, Latency: time.Hour}},
+	} {
+		t.Run(row.about, func(t *testing.T) {
+			w := newWorld(t, Config{})
+			w.serveEcho(t)
+			established := w.dial(t)
+			w.SetRules([]Rule{row.rule})
+			echo(t, established)
+			echo(t, w.dial(t))
+		})
+	}
+	t.Run("a late response leaves the request alone", func(t *testing.T) {
+		w := newWorld(t, Config{})
+		l := w.listen(t)
+		w.SetRules([]Rule{{To: toPromotion, Direction: Response, Latency: time.Hour}})
+		requireLine(t, l, w.dial(t))
+	})
+}
+
+// requireLine sends a line, and finds that it arrives.
+func requireLine(t *testing.T, l net.Listener, c net.Conn) {
+	t.Helper()
+	_, err := io.WriteString(c, "one way\n")
+	require.NoError(t, err)
+	callee, err := l.Accept()
+	require.NoError(t, err)
+	defer callee.Close()
+	require.NoError(t, callee.SetDeadline(time.Now().Add(patience)))
+	line, err := bufio.NewReader(callee).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "one way\n", line)
 }
 
 func TestHealingLetsGoOfWhatIsHeldBackAtOnce(t *testing.T) {
@@ -234,18 +272,17 @@ func TestHealingLetsGoOfWhatIsHeldBackAtOnce(t *testing.T) {
 	w.serveEcho(t)
 	c := w.dial(t)
 	w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour}})
-	start := time.Now()
 	_, err := io.WriteString(c, "hello\n")
 	require.NoError(t, err)
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
 	_, err = c.Read(make([]byte, 1))
 	require.ErrorIs(t, err, errTimeout(err))
 	w.SetRules(nil)
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
 	var answer [6]byte
 	_, err = io.ReadFull(c, answer[:])
 	require.NoError(t, err)
-	require.Less(t, time.Since(start), 5*time.Second)
+	echo(t, c)
 }
 
 // errTimeout returns err when it is a timeout, and something else than err otherwise.
@@ -286,12 +323,12 @@ func TestABlackHoleSwallowsAndHealsWithAResetWhenBytesWereLost(t *testing.T) {
 	w.SetRules([]Rule{{To: toPromotion, BlackHole: true}})
 	_, err := io.WriteString(busy, "lost\n")
 	require.NoError(t, err)
-	require.NoError(t, busy.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	require.NoError(t, busy.SetReadDeadline(time.Now().Add(time.Second))) // by then it is swallowed
 	_, err = busy.Read(make([]byte, 1))
 	require.ErrorIs(t, err, errTimeout(err))
 
 	w.SetRules(nil)
-	require.NoError(t, busy.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, busy.SetReadDeadline(time.Now().Add(patience)))
 	_, err = busy.Read(make([]byte, 1))
 	require.True(t, isReset(err), "a stream with a hole in it must not go on: %v", err)
 	echo(t, idle)
@@ -301,15 +338,7 @@ func TestABlackHoleOfResponsesStillDeliversRequests(t *testing.T) {
 	w := newWorld(t, Config{})
 	l := w.listen(t)
 	w.SetRules([]Rule{{To: toPromotion, Direction: Response, BlackHole: true}})
-	c := w.dial(t)
-	_, err := io.WriteString(c, "one way\n")
-	require.NoError(t, err)
-	callee, err := l.Accept()
-	require.NoError(t, err)
-	defer callee.Close()
-	line, err := bufio.NewReader(callee).ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "one way\n", line)
+	requireLine(t, l, w.dial(t))
 }
 
 func TestResetAnswersTheFirstBytes(t *testing.T) {
@@ -349,7 +378,9 @@ func TestBandwidthBoundsTheRate(t *testing.T) {
 		_ = c.CloseWrite()
 	}()
 	requirePattern(t, c, size)
-	require.InDelta(t, 0.25, time.Since(start).Seconds(), 0.15)
+	took := time.Since(start)
+	require.GreaterOrEqual(t, took, 200*time.Millisecond, "%d bytes at 200 kB/s, of which a burst may go at once", size)
+	require.Less(t, took, 20*time.Second, "nor a hundred times as slow")
 }
 
 func TestAShutPortRefusesAndOpensAgain(t *testing.T) {
@@ -396,7 +427,7 @@ func TestClosingEndsHeldBackConnections(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("close waits for connections that are held back")
 	}
 }
@@ -419,11 +450,11 @@ func TestRequestsAreCountedByLinkAndCode(t *testing.T) {
 	for _, line := range []string{
 		`gameday_link_requests_total{code="200",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 3`,
 		`gameday_link_requests_total{code="404",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 1`,
-		`gameday_link_sliding_1s_max{code="200",dst="promotion",src="order"} 3`,
 		`gameday_link_connections_total{dst="promotion",dst_zone="z3",outcome="opened",src="order",src_zone="z1"} 2`,
 	} {
 		require.Contains(t, seen, line+"\n")
 	}
+	require.Regexp(t, `gameday_link_sliding_1s_max{code="200",dst="promotion",src="order"} [1-3]\n`, seen)
 	require.NotContains(t, seen, `code="none"`, "a probe is not a request")
 }
 

@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// patience is for what comes about in moments on a quiet machine, and must on a busy one.
+const patience = time.Minute
+
 // topology returns a small topology whose binary is this test. Zone numbers are first, first+1 and first+2.
 func topology(t testing.TB, first int, more string) *local.Topology {
 	t.Helper()
@@ -56,7 +59,7 @@ services:
 
 func up(t testing.TB, top *local.Topology) *local.Supervisor {
 	t.Helper()
-	s, err := local.Up(t.Context(), local.Config{Topology: top, Dir: t.TempDir(), Seed: 1, Patience: 20 * time.Second})
+	s, err := local.Up(t.Context(), local.Config{Topology: top, Dir: t.TempDir(), Seed: 1, Patience: patience})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -59,6 +59,6 @@ func awaitEffect(t *testing.T, monkey gameday.Monkey, p gameday.Platform, fault 
 		require.NoError(t, err)
 		last = evidence
 		return evidence.Effect == want
-	}, 10*time.Second, 20*time.Millisecond, "not %s", want)
+	}, patience, 20*time.Millisecond, "not %s", want)
 	t.Logf("%s: %s", want, last.What)
 }

@@ -84,7 +84,7 @@ services:
 		require.NoError(t, holder.Process.Kill())
 		_ = holder.Wait()
 		for _, in := range instances {
-			require.Eventually(t, func() bool { return !alive(in.PID) }, 5*time.Second, 5*time.Millisecond, "round %d: %s lives on as process %d", round, in.Name, in.PID)
+			require.Eventually(t, func() bool { return !alive(in.PID) }, patience, 5*time.Millisecond, "round %d: %s lives on as process %d", round, in.Name, in.PID)
 		}
 	}
 }

