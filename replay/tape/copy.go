@@ -40,8 +40,8 @@ type Span struct {
 	From, To time.Duration // To 0 means the end
 }
 
-// Cut returns the exchanges of a source that lie in the span. A Reader is moved to its start
-// at once. Offsets stay those of the whole.
+// Cut returns the exchanges of a source that lie in the span. A source that can seek, as Reader and ReelReader can, is
+// moved to its start at once. Offsets stay those of the whole.
 func Cut(from replay.Source, s Span) (replay.Source, error) {
 	if s.To == 0 {
 		s.To = math.MaxInt64
@@ -49,7 +49,7 @@ func Cut(from replay.Source, s Span) (replay.Source, error) {
 	if s.To <= s.From {
 		return nil, fmt.Errorf("cut: the end %v is not after the start %v", s.To, s.From)
 	}
-	if r, ok := from.(*Reader); ok {
+	if r, ok := from.(interface{ Seek(time.Duration) error }); ok {
 		if err := r.Seek(s.From); err != nil {
 			return nil, err
 		}

@@ -73,6 +73,56 @@ func TestTapesOfAReelReadAsOne(t *testing.T) {
 	require.ErrorContains(t, tape.VerifyReel(dir), m.Tapes[1].File)
 }
 
+// TestAReelIsReadFromAnyTime goes forward and back, and opens no tape that ends before.
+func TestAReelIsReadFromAnyTime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "reel")
+	w, err := tape.CreateReel(dir, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Millisecond, Sync: -1}, Size: 20_000})
+	require.NoError(t, err)
+	xs := shopping(600, 1)
+	late := append(append(append([]*replay.Exchange{}, xs[:10]...), xs[11:500]...), xs[10])
+	for i, x := range append(late, xs[500:]...) {
+		require.NoError(t, w.Record(x))
+		if i%50 == 49 {
+			require.NoError(t, w.Flush())
+		}
+	}
+	require.NoError(t, w.Close())
+	r, err := tape.OpenReel(dir, tape.ReadOptions{})
+	require.NoError(t, err)
+	rest := func(i int) []*replay.Exchange {
+		require.NoError(t, r.Seek(xs[i].At))
+		var got []*replay.Exchange
+		for {
+			x, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return got
+			}
+			require.NoError(t, err)
+			got = append(got, x)
+		}
+	}
+	for _, i := range []int{300, 599, 0, 10, 11, 450, 1} {
+		requireSame(t, xs[i:], rest(i))
+	}
+	part, err := tape.Cut(r, tape.Span{From: xs[200].At, To: xs[210].At})
+	require.NoError(t, err)
+	for _, want := range xs[200:210] {
+		x, err := part.Next()
+		require.NoError(t, err)
+		require.Equal(t, want.Seq, x.Seq)
+	}
+
+	m := r.Manifest()
+	require.Greater(t, len(m.Tapes), 3)
+	require.NoError(t, os.Remove(filepath.Join(dir, m.Tapes[0].File)))
+	requireSame(t, xs[599:], rest(599))
+	require.NoError(t, r.Seek(0))
+	_, err = r.Next()
+	require.ErrorIs(t, err, os.ErrNotExist, "what is needed is opened")
+	require.NoError(t, r.Close())
+	require.ErrorIs(t, r.Seek(0), os.ErrClosed)
+}
+
 func TestAReelKeepsTheNewestTapes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "reel")
 	w, err := tape.CreateReel(dir, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Millisecond, Sync: -1}, Size: 10_000, Keep: 2})

@@ -19,6 +19,7 @@ type ReelReader struct {
 	manifest Manifest
 	tapes    []waitingTape
 	from     []time.Duration // the earliest exchange of tape i or a later one
+	at       time.Duration   // earlier exchanges are not wanted
 	next     int
 	open     []*openTape
 	events   bool // messages are wanted
@@ -29,8 +30,8 @@ type ReelReader struct {
 
 // waitingTape is a tape that is not open yet.
 type waitingTape struct {
-	path  string
-	first time.Duration
+	path        string
+	first, last time.Duration // of its exchanges
 }
 
 // openTape is a tape, and the exchange or message that it yields next.
@@ -58,10 +59,10 @@ func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &ReelReader{o: o, manifest: m, ledger: m.Ledger}
+	r := &ReelReader{o: o, manifest: m, ledger: m.Ledger, at: math.MinInt64}
 	for _, e := range m.Tapes {
 		if e.Records > 0 {
-			r.tapes = append(r.tapes, waitingTape{filepath.Join(dir, e.File), e.First})
+			r.tapes = append(r.tapes, waitingTape{filepath.Join(dir, e.File), e.First, e.Last})
 		}
 	}
 	rest, err := tapesIn(dir, m)
@@ -78,7 +79,7 @@ func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
 		}
 		r.damage = append(r.damage, info.Damage...)
 		if info.Records > 0 {
-			r.tapes = append(r.tapes, waitingTape{path, info.First})
+			r.tapes = append(r.tapes, waitingTape{path, info.First, info.Last})
 		}
 	}
 	r.from = make([]time.Duration, len(r.tapes)+1)
@@ -152,6 +153,28 @@ func (r *ReelReader) any() (*replay.Exchange, *replay.Message, error) {
 	return nil, nil, r.err
 }
 
+// Seek lets Next continue with the first exchange that started at or after at, forward or back. The manifest says in
+// which tapes to look: those that end before are not opened, and their gaps and messages are not told of.
+func (r *ReelReader) Seek(at time.Duration) error {
+	if errors.Is(r.err, os.ErrClosed) {
+		return fmt.Errorf("seek reel: %w", r.err)
+	}
+	err := r.rest()
+	r.at, r.next, r.err = at, 0, err
+	return err
+}
+
+// rest closes the tapes that are open, and remembers their damage.
+func (r *ReelReader) rest() error {
+	var errs []error
+	for _, t := range r.open {
+		r.damage = merge(r.damage, t.r.Damage())
+		errs = append(errs, t.r.Close())
+	}
+	r.open = nil
+	return errors.Join(errs...)
+}
+
 // earliest is the open tape whose next exchange comes first; -1 when none is open.
 func (r *ReelReader) earliest() int {
 	first := -1
@@ -163,9 +186,17 @@ func (r *ReelReader) earliest() int {
 	return first
 }
 
-// begin opens the next tape.
+// begin opens the next tape that has something to yield.
 func (r *ReelReader) begin() {
-	in, err := Open(r.tapes[r.next].path, r.o)
+	t := r.tapes[r.next]
+	if t.last < r.at {
+		r.next++
+		return
+	}
+	in, err := Open(t.path, r.o)
+	if err == nil {
+		err = in.Seek(r.at)
+	}
 	if err != nil {
 		r.err = err
 		return
@@ -197,10 +228,7 @@ func (r *ReelReader) advance(i int) {
 
 // Close releases what is open.
 func (r *ReelReader) Close() error {
-	var errs []error
-	for _, t := range r.open {
-		errs = append(errs, t.r.Close())
-	}
-	r.open, r.err = nil, os.ErrClosed
-	return errors.Join(errs...)
+	err := r.rest()
+	r.err = os.ErrClosed
+	return err
 }
