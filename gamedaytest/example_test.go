@@ -86,7 +86,7 @@ func runTest(f func(t testing.TB)) {
 	for range attempts {
 		t = &shown{}
 		t.run(f)
-		if t.verdict != "INCONCLUSIVE" {
+		if !busyHost.MatchString(fmt.Sprint(t.text...)) {
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -38,8 +39,26 @@ type recorder struct {
 	attrs    map[string]string
 }
 
-// attempts is how often a case is asked again that a busy host kept from proving anything.
-const attempts = 3
+// attempts is how often a case is asked that a busy host kept from proving anything.
+const attempts = 6
+
+// busyHost is in what a case says that a busy host kept from proving anything, or may have failed.
+var busyHost = regexp.MustCompile(`the host had spare capacity|load was offered on time|only 0 requests in the baseline`)
+
+// host is shared by the first attempts of all cases, and held alone by every further one: by then the cases are each
+// other's busy host.
+var host sync.RWMutex
+
+// attempt runs f, and the first time beside others.
+func attempt(n int, f func()) {
+	lock, unlock := host.Lock, host.Unlock
+	if n == 1 {
+		lock, unlock = host.RLock, host.RUnlock
+	}
+	lock()
+	defer unlock()
+	f()
+}
 
 // proveEnv is set where a machine that is too busy to prove anything fails the tests: nothing may go unproven there
 // without anybody noticing. Elsewhere such a test is skipped, and says so.
@@ -48,21 +67,23 @@ const proveEnv = "GAMEDAY_PROVE"
 // record runs f as a test, and returns what it said. It wants one of the verdicts, or none at all ("").
 func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 	t.Helper()
-	for attempt := 1; ; attempt++ {
+	for n := 1; ; n++ {
 		r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			f(r)
-		}()
-		<-done
+		attempt(n, func() {
+			done := make(chan struct{})
+			go func() { // which a fatal failure ends
+				defer close(done)
+				f(r)
+			}()
+			<-done
+		})
 		got, said := r.attrs["gameday.verdict"], strings.Join(r.failures, "\n")
-		busy := got == "INCONCLUSIVE" && (strings.Contains(said, "the host had spare capacity") || strings.Contains(said, "load was offered on time"))
+		busy := busyHost.MatchString(said)
 		switch {
+		case n < attempts && (busy || got == "INCONCLUSIVE" && got != want):
+			t.Logf("once more: %s", said)
 		case got == want:
 			return r
-		case busy && attempt < attempts:
-			t.Logf("once more: %s", said)
 		case busy && os.Getenv(proveEnv) == "":
 			t.Skipf("NOT PROVEN, this machine is too busy (%s=1 makes this a failure):\n%s", proveEnv, said)
 		default:
