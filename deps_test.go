@@ -46,7 +46,7 @@ var imports = map[string][]string{
 	"gamedaytest":                   {"", "internal/wire", "internal/linkproxy"},
 	"cmd/gameday":                   {"...", "internal/wire"},
 	"internal/trackrecord":          {"", "internal/wire"},
-	"internal/peers":                {"", "replay", "replay/capture", "replay/tape", "internal/linkproxy"},
+	"internal/peers":                {"", "replay", "replay/capture", "replay/tape", "harness/store", "internal/hist", "internal/linkproxy"},
 	"internal/wire":                 {"..."},
 	"internal/hist":                 {},
 	"internal/mark":                 {},

@@ -42,15 +42,24 @@ func (b *bench) measurements() []measurement {
 		{"http2", func(ctx context.Context) (section, error) { return b.limit(ctx, true) }},
 		{"open", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 5000) }},
 		{"open10", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 10_000) }},
+		{"beside", b.burned},
+		{"highest", b.highest},
+		{"drift", b.drifting},
 		{"stall", b.stall},
+		{"memory", b.memory},
+		{"tape", b.taped},
+		{"report", b.reported},
 		{"proxy", b.proxied},
 		{"capture", b.capturing},
 	}
 }
 
+// errTimeUp ends what is still under way at the limit.
+var errTimeUp = errors.New("the time is up")
+
 // measure carries out the measurements that are named, or all, and returns the page. One that comes to nothing does not
-// keep the others from being made: the page names it, and so does the error. What has not begun when the time is up
-// is left out.
+// keep the others from being made: the page names it, and so does the error. What has not ended at the limit is left
+// out.
 func (b *bench) measure(ctx context.Context, only []string, limit time.Duration) (page, error) {
 	p := page{rounds: b.rounds, seconds: b.seconds, machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version())}
 	all := b.measurements()
@@ -59,6 +68,8 @@ func (b *bench) measure(ctx context.Context, only []string, limit time.Duration)
 			return p, fmt.Errorf("no measurement %q: there are %s", name, strings.Join(namesOf(all), ", "))
 		}
 	}
+	limited, cancel := context.WithTimeoutCause(ctx, limit, errTimeUp)
+	defer cancel()
 	var errs []error
 	b.begun = time.Now()
 	for _, m := range all {
@@ -66,18 +77,17 @@ func (b *bench) measure(ctx context.Context, only []string, limit time.Duration)
 			p.broken = append(p.broken, m.name+": was not asked for")
 			continue
 		}
-		if time.Since(b.begun) > limit {
-			p.broken = append(p.broken, fmt.Sprintf("%s: the time was up, %s", m.name, limit))
-			continue
-		}
 		b.now = m.name
 		b.progress("begins")
-		s, err := m.take(ctx)
+		s, err := m.take(limited)
 		if ctx.Err() != nil {
 			return p, context.Cause(ctx)
 		}
 		if err != nil {
-			err = fmt.Errorf("measure %s: %w", m.name, err)
+			if limited.Err() != nil {
+				err = errTimeUp // what it did to the measurement does not matter
+			}
+			err = fmt.Errorf("%s: %w", m.name, err)
 			b.progress("%v", err)
 			p.broken, errs = append(p.broken, err.Error()), append(errs, err)
 			continue

@@ -96,7 +96,7 @@ func (b *bench) listen(ctx context.Context, name string, w work) (u usage, h hea
 		return u, h, err
 	}
 	u, out, err := b.overhear(ctx, name, program, w, addr)
-	arrived, readErr := collect()
+	_, arrived, readErr := collect()
 	if err = errors.Join(err, readErr); err != nil {
 		return u, h, err
 	}

@@ -95,9 +95,9 @@ func (g goal) verdict(f finding) (result, why string) {
 	if value == "" {
 		value = g.unit(f.value)
 	}
-	over := f.value / g.limit // of a limit of 0 it is infinite, or not a number
+	over, beyond := f.value/g.limit, f.value/g.limit-1 // of a limit of 0 they are infinite, or not numbers
 	if g.least {
-		over = g.limit / f.value
+		over, beyond = g.limit/f.value, 1-f.value/g.limit
 	}
 	switch {
 	case over <= 1 || f.value == 0 && !g.least:
@@ -107,9 +107,9 @@ func (g goal) verdict(f finding) (result, why string) {
 	case over >= 3:
 		value = fmt.Sprintf("missed, by a factor of %.1f: %s", over, value)
 	case over < 1.1:
-		value = fmt.Sprintf("missed by %.1f %%: %s", 100*(over-1), value)
+		value = fmt.Sprintf("missed by %.1f %%: %s", 100*beyond, value)
 	default:
-		value = fmt.Sprintf("missed by %.0f %%: %s", 100*(over-1), value)
+		value = fmt.Sprintf("missed by %.0f %%: %s", 100*beyond, value)
 	}
 	if f.why == "" {
 		return value, "not known"
@@ -147,7 +147,7 @@ func grouped(n int64) string {
 // short rounds to three digits.
 func short(d time.Duration) time.Duration {
 	for unit := time.Duration(1); ; unit *= 10 {
-		if d < 1000*unit {
+		if d.Abs() < 1000*unit {
 			return d.Round(unit)
 		}
 	}

@@ -40,6 +40,8 @@ func run(ctx context.Context, args []string) error {
 			return serveLink(ctx, args[1:])
 		case "raw":
 			return sendRaw(args[1:])
+		case "decode":
+			return decode(args[1:])
 		}
 	}
 	b := bench{log: os.Stderr}
@@ -53,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&b.requests, "requests", 1_000_000, "requests on the tape of the measurement of memory")
 	flags.IntVar(&b.results, "results", 5_000_000, "results that reports are made of")
 	flags.StringVar(&only, "only", "", "measurements to make, with commas between; all when empty: "+strings.Join(namesOf(b.measurements()), ", "))
-	flags.DurationVar(&limit, "limit", 7*time.Minute+30*time.Second, "no measurement begins after this time")
+	flags.DurationVar(&limit, "limit", 7*time.Minute+45*time.Second, "what has not ended after this time is left out")
 	flags.StringVar(&path, "write", "", "page to write; standard output when empty")
 	if err := flags.Parse(args); err != nil {
 		return err

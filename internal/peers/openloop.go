@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ type schedule struct {
 	contest[kept]
 	rate   int
 	starts map[string]usage
+	burned bool // beside processes that burn both cores
 }
 
 func (b *bench) openLoop(ctx context.Context, rate int) (section, error) {
@@ -33,28 +35,47 @@ func (b *bench) openLoop(ctx context.Context, rate int) (section, error) {
 	names := []string{"gor", "raw", "gameday", "vegeta"}
 	for _, name := range names {
 		b.progress("start of %s", name)
-		u, _, err := b.play(ctx, name, even(1, 1, 1))
+		p, _, err := b.play(ctx, name, even(1, 1, 1))
 		if err != nil {
 			return section{}, err
 		}
-		m.starts[name] = u
+		m.starts[name] = p.client
 	}
-	var err error
+	err := m.take(ctx, b, names)
+	return m.section(), err
+}
+
+// burned keeps both cores busy with something else meanwhile, as a compiler next door would.
+func (b *bench) burned(ctx context.Context) (section, error) {
+	for range 2 {
+		burner, err := begin(exec.CommandContext(ctx, "sh", "-c", "while :; do :; done"))
+		if err != nil {
+			return section{}, err
+		}
+		defer burner.stop()
+	}
+	m := schedule{rate: 10_000, burned: true}
+	err := m.take(ctx, b, []string{"raw", "gameday"})
+	return m.section(), err
+}
+
+// take has the programs keep the schedule in turn.
+func (m *schedule) take(ctx context.Context, b *bench, names []string) (err error) {
 	m.contest, err = compete(ctx, b, names, func(name string, round int) (k kept, there bool, err error) {
-		if name == "gor" && (round > 0 || rate > gorRate) {
+		if name == "gor" && (round > 0 || m.rate > gorRate) {
 			return k, false, nil
 		}
-		w := poisson(rate, b.duration(), 200)
+		w := poisson(m.rate, b.duration(), 200)
 		if name == "vegeta" {
-			w = even(rate*b.seconds, rate, 1)
+			w = even(m.rate*b.seconds, m.rate, 1)
 		}
-		u, arrived, err := b.play(ctx, name, w)
-		if err != nil || arrived == nil {
+		p, there, err := b.play(ctx, name, w)
+		if !there || err != nil {
 			return k, false, err
 		}
-		return keptOf(w, u.without(m.starts[name]), arrived), true, nil
+		return keptOf(w, p.client.without(m.starts[name]), p.arrived), true, nil
 	})
-	return m.section(), err
+	return err
 }
 
 // gorRate is the highest rate that gor is asked for, and that once: it is given four times the length of the recording,
@@ -71,13 +92,37 @@ func keptOf(w work, u usage, arrived []arrival) kept {
 }
 
 func (m schedule) section() section {
+	if m.burned {
+		s := section{
+			title: fmt.Sprintf("The same beside two processes that do nothing but burn CPU, %s", perSecond(float64(m.rate))),
+			text:  "They may run on either core, as a compiler would, and are not counted as other load. Raw shows what the machine lets anyone do then.",
+		}
+		m.table(&s)
+		if loaded := m.spread("gameday", kept.late99); loaded.runs > 0 {
+			s.find("late/beside", loaded.median, "p99 of the raw client beside them: "+m.late("raw", kept.late99))
+		}
+		return s
+	}
 	s := section{
 		title: fmt.Sprintf("Keeping a schedule, %s", perSecond(float64(m.rate))),
 		text: "gameday and gor play a recording with Poisson arrivals; vegeta, which has no recording to play, keeps a constant rate. Raw is a thread that waits for absolute times and " +
 			"sends bytes made before on 200 connections, by epoll, and does not look into the answers: the floor. Lateness is that of the k-th arrival at the server's socket, by the kernel's " +
 			"clock, against the k-th due time; steady means from the second second on. gor is given four times the length of the recording, once.",
-		head: []string{"program", "CPU per request", "of it in user space", "late p50", "late p99", "steady p99", "lost", "doubled", "out of order", "memory", "start of the program", "other load, cores"},
 	}
+	m.table(&s)
+	if len(m.of("gameday")) == 0 {
+		return s
+	}
+	for _, peer := range []string{"raw", "vegeta", "gor"} {
+		s.findRatio("open/"+peer, m.ratio("gameday", peer, kept.all), whereTo(m.contest, peer))
+	}
+	s.find("late/p50", m.spread("gameday", kept.late50).median, m.whyLate(""))
+	s.find("late/p99", m.spread("gameday", kept.late99).median, m.whyLate("late/p99"))
+	return s
+}
+
+func (m schedule) table(s *section) {
+	s.head = []string{"program", "CPU per request", "of it in user space", "late p50", "late p99", "steady p99", "lost", "doubled", "out of order", "memory", "start of the program", "other load, cores"}
 	for _, name := range m.names() {
 		var total kept
 		for _, k := range m.of(name) {
@@ -93,19 +138,10 @@ func (m schedule) section() section {
 		}
 		s.row(name, m.micros(name, kept.all), m.micros(name, kept.own), m.late(name, kept.late50), m.late(name, kept.late99), steady,
 			fmt.Sprintf("%d of %d", total.lost, total.due), total.doubled, swaps, megabytes(inMegabytes(total.rss)), m.starts[name].cpu(), m.beside(name))
-		if name == "gameday" {
+		if name == "gameday" && !m.burned {
 			s.find("late/lost", float64(total.lost+total.doubled+total.swap), "")
 		}
 	}
-	if len(m.of("gameday")) == 0 {
-		return s
-	}
-	for _, peer := range []string{"raw", "vegeta", "gor"} {
-		s.findRatio("open/"+peer, m.ratio("gameday", peer, kept.all), whereTo(m.contest, peer))
-	}
-	s.find("late/p50", m.spread("gameday", kept.late50).median, m.whyLate(""))
-	s.find("late/p99", m.spread("gameday", kept.late99).median, m.whyLate("late/p99"))
-	return s
 }
 
 func (k kept) late50() float64     { return inMicros(k.p50) }

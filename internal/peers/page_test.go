@@ -56,10 +56,33 @@ func sample() page {
 			schedule{join(
 				rounds("gor", kept{cost: µ(300, 200), p50: 3 * time.Second, p99: 7 * time.Second, steady99: 7 * time.Second, due: 15_000, lost: 700, rss: 35e6}),
 				rounds("raw", kept{cost: µ(20, 2), p50: 7 * us, p99: 48 * us, steady99: 45 * us, due: 15_000, rss: 9e6}),
-				rounds("gameday", kept{cost: µ(30, 12), p50: 9 * us, p99: 3 * ms, steady99: 60 * us, due: 15_000, rss: 40e6}, kept{cost: µ(31, 12), p50: 9 * us, p99: 4 * ms, steady99: 61 * us, due: 15_000, rss: 41e6})), 5000, starts}.section(),
+				rounds("gameday", kept{cost: µ(30, 12), p50: 9 * us, p99: 3 * ms, steady99: 60 * us, due: 15_000, rss: 40e6}, kept{cost: µ(31, 12), p50: 9 * us, p99: 4 * ms, steady99: 61 * us, due: 15_000, rss: 41e6})), 5000, starts, false}.section(),
+			schedule{join(
+				rounds("raw", kept{cost: µ(25, 2), p50: 9 * us, p99: 700 * us, steady99: 650 * us, due: 30_000, rss: 9e6}),
+				rounds("gameday", kept{cost: µ(31, 12), p50: 12 * us, p99: 1500 * us, steady99: 900 * us, due: 30_000, lost: 2, rss: 41e6})), 10_000, starts, true}.section(),
+			climbed([]climb{
+				{"gameday", []step{
+					{rate: 5000, due: 10_000, late: 40 * us, client: 0.2, server: 0.2},
+					{rate: 30_000, due: 60_000, late: 400 * us, client: 0.8, server: 0.9},
+					{rate: 40_000, due: 80_000, late: 40 * ms, client: 0.9, server: 1, noise: noise{other: 0.2}},
+				}},
+				{"vegeta", []step{{rate: 5000, due: 10_000, lost: 3, late: 2 * ms, client: 0.4, server: 0.2}}},
+			}),
+			driftedOf([]drifted{{"gameday", 0.1, -3 * us, 20 * us, noise{}}, {"gameday", 10, 12 * us, 31 * us, noise{other: 0.3}}, {"vegeta", 1, 400 * us, 2 * ms, noise{}}}),
 			standstill{join(
 				rounds("gameday", stalled{1930 * ms, 1920 * ms}),
 				rounds("vegeta", stalled{2 * ms, 1930 * ms}))}.section(),
+			remembered(1_000_000, []held{{"gameday", 120e6, 80e6, 1_000_000, 33 * time.Second, noise{}}, {"gor", 60e6, 50e6, 70_000, 8 * time.Second, noise{}}}),
+			storedIn([]stored{
+				{asRecorded, 6_486_788, 20_000, 3600, 14_270_000, 0.9, noise{}},
+				{wholeFrames, 1_600_000, 20_000, 10, 14_200_000, 0.8, noise{}},
+				{name: ".gor", bytes: 20_200_000, records: 20_000},
+				{name: ".gor.gz", bytes: 2_200_000, records: 20_000},
+			}),
+			rendering{join(
+				rounds("gameday report", rendered{2100 * ms, 140e6, 300_000}, rendered{2200 * ms, 141e6, 300_000}),
+				rounds("vegeta report", rendered{5 * time.Second, 19e6, 700}),
+				rounds("vegeta plot", rendered{6 * time.Second, 353e6, 400_000})), 5_000_000}.section(),
 			proxying{join(
 				rounds("haproxy", passed{load{µ(13.6, 2), 65_000}, 2 * ms}),
 				rounds("link proxy", passed{load{µ(15, 4), 64_000}, 3 * ms}),
@@ -108,7 +131,7 @@ func TestAMeasurementThatWasNotMadeHasNoVerdict(t *testing.T) {
 		require.NotRegexp(t, "^(met|missed)", result, g.what)
 		require.Empty(t, why)
 	}
-	for _, s := range []section{saturation{}.section(), schedule{rate: 1}.section(), standstill{}.section(), proxying{}.section(), watching{}.section()} {
+	for _, s := range []section{saturation{}.section(), schedule{rate: 1}.section(), standstill{}.section(), proxying{}.section(), watching{}.section(), climbed(nil), driftedOf(nil), remembered(1, nil), storedIn(nil), rendering{results: 1}.section()} {
 		require.Empty(t, s.findings, "%s: without a run there is nothing to find", s.title)
 	}
 }

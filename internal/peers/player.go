@@ -9,23 +9,30 @@ import (
 	"time"
 )
 
-// play has a program offer w to a fresh sink.
-func (b *bench) play(ctx context.Context, name string, w work, sink ...string) (usage, []arrival, error) {
+// played is what came of offering a schedule to a sink.
+type played struct {
+	client, server usage
+	arrived        []arrival
+}
+
+// play has a program offer w to a fresh sink. It is not there where there is no such program.
+func (b *bench) play(ctx context.Context, name string, w work, sink ...string) (p played, there bool, err error) {
 	addr, collect, err := b.sink(ctx, sink...)
 	if err != nil {
-		return usage{}, nil, err
+		return p, false, err
 	}
 	args, err := b.player(name, w, addr)
 	if args == nil || err != nil {
-		_, _ = collect()
-		return usage{}, nil, err
+		_, _, _ = collect()
+		return p, false, err
 	}
-	u, err := client(ctx, nil, args...)
-	arrived, readErr := collect()
+	p.client, err = client(ctx, nil, args...)
+	var readErr error
+	p.server, p.arrived, readErr = collect()
 	if err != nil {
-		return u, nil, err
+		return p, false, err
 	}
-	return u, arrived, readErr
+	return p, true, readErr
 }
 
 // player returns how a program is told to offer w; nothing when it is not there.

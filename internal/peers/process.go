@@ -26,6 +26,7 @@ const (
 type usage struct {
 	user, system time.Duration
 	rss          int64 // bytes at most
+	half         int64 // bytes at most in the first half of its time
 	wall         time.Duration
 }
 
@@ -70,7 +71,7 @@ func client(ctx context.Context, out io.Writer, args ...string) (usage, error) {
 	}
 	peak := watchMemory(c.Process.Pid)
 	err := c.Wait()
-	rss := peak()
+	rss, half := peak()
 	var exit *exec.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 3) {
 		err = fmt.Errorf("run %s: %w: %.300s", filepath.Base(args[0]), err, fault.String())
@@ -78,7 +79,7 @@ func client(ctx context.Context, out io.Writer, args ...string) (usage, error) {
 		err = nil
 	}
 	u := used(c.ProcessState)
-	u.wall, u.rss = time.Since(begun), rss
+	u.wall, u.rss, u.half = time.Since(begun), rss, half
 	return u, err
 }
 
@@ -104,25 +105,31 @@ func starting(ctx context.Context, args []string) (usage, error) {
 // watchMemory reads a process's high-water mark now and then, until the returned function is called. What the kernel
 // tells in the end would count the memory of this process too, which the other one had for the moment between fork
 // and exec.
-func watchMemory(pid int) func() int64 {
-	stop, last := make(chan struct{}), make(chan int64)
+func watchMemory(pid int) (ended func() (peak, half int64)) {
+	stop, seen := make(chan struct{}), make(chan []int64)
 	go func() {
-		var peak int64
-		tick := time.NewTicker(50 * time.Millisecond)
+		var marks []int64
+		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
 			case <-stop:
-				last <- peak
+				seen <- marks
 				return
 			case <-tick.C:
-				peak = max(peak, highWater(pid))
+				if mark := highWater(pid); mark > 0 {
+					marks = append(marks, mark)
+				}
 			}
 		}
 	}()
-	return func() int64 {
+	return func() (peak, half int64) {
 		close(stop)
-		return <-last
+		marks := <-seen
+		if len(marks) == 0 {
+			return 0, 0
+		}
+		return marks[len(marks)-1], marks[len(marks)/2]
 	}
 }
 
@@ -149,13 +156,16 @@ type service struct {
 
 // start runs a program on a core until stop.
 func start(ctx context.Context, core int, args ...string) (*service, error) {
-	c := pinned(ctx, core, args...)
+	return begin(pinned(ctx, core, args...))
+}
+
+func begin(c *exec.Cmd) (*service, error) {
 	stdin, err := c.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
 	if err := c.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", filepath.Base(args[0]), err)
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(c.Path), err)
 	}
 	return &service{cmd: c, stdin: stdin}, nil
 }

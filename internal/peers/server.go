@@ -88,7 +88,7 @@ func (n *nginx) served() (int, error) {
 }
 
 // sink starts the server that keeps arrivals; collect ends it and reads them.
-func (b *bench) sink(ctx context.Context, more ...string) (addr string, collect func() ([]arrival, error), err error) {
+func (b *bench) sink(ctx context.Context, more ...string) (addr string, collect func() (usage, []arrival, error), err error) {
 	if addr, err = free(); err != nil {
 		return "", nil, err
 	}
@@ -101,9 +101,10 @@ func (b *bench) sink(ctx context.Context, more ...string) (addr string, collect 
 	if err != nil {
 		return "", nil, err
 	}
-	collect = func() ([]arrival, error) {
-		s.stop()
-		return readArrivals(out)
+	collect = func() (usage, []arrival, error) {
+		u := s.stop()
+		arrived, err := readArrivals(out)
+		return u, arrived, err
 	}
 	return addr, collect, answers(ctx, addr)
 }

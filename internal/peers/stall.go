@@ -36,13 +36,13 @@ func (b *bench) stall(ctx context.Context) (section, error) {
 	m.contest, err = compete(ctx, b, []string{"gameday", "vegeta"}, func(name string, _ int) (r stalled, there bool, err error) {
 		w := even(int(stallLength.Seconds())*stallRate, stallRate, 500)
 		w.workers = connections
-		_, arrived, err := b.play(ctx, name, w, "-stall-at", stallAt.String(), "-stall-for", stallFor.String())
-		if err != nil || arrived == nil {
+		p, there, err := b.play(ctx, name, w, "-stall-at", stallAt.String(), "-stall-for", stallFor.String())
+		if !there || err != nil {
 			return r, false, err
 		}
 		results := map[string]string{"gameday": "results.gob", "vegeta": "results.vegeta"}[name]
 		latencies, err := readLatencies(b.path(results))
-		return stalled{quantile(latencies, .99), quantile(waited(w, arrived), .99)}, true, err
+		return stalled{quantile(latencies, .99), quantile(waited(w, p.arrived), .99)}, true, err
 	})
 	return m.section(), err
 }

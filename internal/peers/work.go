@@ -8,12 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
-	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
@@ -23,7 +23,7 @@ type work struct {
 	sessions int
 	rate     int     // what a program with nothing but a rate is told
 	workers  int     // and how many connections it may have; its default when 0
-	speed    float64 // at which gameday plays the tape; 1 when 0
+	speed    float64 // at which gameday plays its tape, which is as much longer; 1 when 0
 }
 
 // poisson returns arrivals at a rate, as independent users make them.
@@ -48,13 +48,21 @@ func even(n, rate, sessions int) work {
 	return w
 }
 
+// recorded is when request number i is on the tape.
+func (w work) recorded(i int) time.Duration {
+	if w.speed == 0 {
+		return w.due[i]
+	}
+	return time.Duration(float64(w.due[i]) * w.speed)
+}
+
 func target(i int) string { return fmt.Sprintf("/r/%07d", i) }
 
 // exchange returns request number i as a capture would have seen it.
 func (w work) exchange(i int, host string) *replay.Exchange {
 	s := i % w.sessions
 	return &replay.Exchange{
-		Session: fmt.Sprintf("s%05d", s), Conn: uint64(s + 1), Seq: uint64(i), At: w.due[i],
+		Session: fmt.Sprintf("s%05d", s), Conn: uint64(s + 1), Seq: uint64(i), At: w.recorded(i),
 		Method: "GET", Target: target(i), Host: host, Proto: "HTTP/1.1",
 		Header:   replay.Header{{Name: "User-Agent", Value: "peers"}, {Name: "Accept", Value: "*/*"}},
 		Response: &replay.Response{Status: 200, Duration: time.Millisecond},
@@ -77,21 +85,14 @@ func (w work) tape(path, host string) (err error) {
 }
 
 // gor writes the schedule as GoReplay's file.
-func (w work) gor(path, host string) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	out := capture.NewGorWriter(f, time.Now())
+func (w work) gor(path, host string) error {
+	var all []*replay.Exchange
 	for i := range w.due {
 		x := w.exchange(i, host)
 		x.Response = nil
-		if err := out.Record(x); err != nil {
-			return err
-		}
+		all = append(all, x)
 	}
-	return out.Close()
+	return create(path, func(to io.Writer) error { return gorOf(to, all) })
 }
 
 // offsets writes the due times alone.
