@@ -19,7 +19,7 @@ import (
 func newCapture(g *global) *cobra.Command {
 	var o wire.CaptureOptions
 	c := &cobra.Command{
-		Use:   "capture (--to URL | --interface NAME --port N) --out TAPE",
+		Use:   "capture (--to URL | --interface NAME --port N | --pcap FILE) --out TAPE",
 		Short: "Record the traffic of an HTTP service, redacted: in front of it, or from its network interface",
 		Long: `Run a reverse proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C. HTTP/1.1,
 HTTP/2 (with --cert, or in plain text for clients that begin with it), gRPC, WebSockets and event streams pass as
@@ -32,7 +32,8 @@ The service never waits for the recorder: what it cannot keep up with is counted
 
 With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 is put together from them. This
 needs Linux, and root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are
-counted as lost. --interface any takes all interfaces. TLS cannot be read this way.
+counted as lost. --interface any takes all interfaces. Elsewhere tcpdump captures, and --pcap - reads what it pipes. TLS cannot be
+read this way.
 
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
 taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
@@ -40,6 +41,7 @@ goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes 
 one tape.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --interface eth0 --port 8080 --out shop.gdtape
+  tcpdump -i en0 -U -w - 'tcp port 8080' | gameday capture --pcap - --port 8080 --out shop.gdtape
   gameday capture --interface any --port 8080 --buffer 64MB --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt
@@ -55,7 +57,8 @@ one tape.`,
 	f.StringVar(&o.To, "to", "", "base URL of the service")
 	f.StringSliceVar(&o.Interfaces, "interface", nil, "network interface to watch instead (repeatable); any for all of them")
 	f.Var((*byteSize)(&o.Buffer), "buffer", "bytes of packets that the kernel holds while gameday is busy, with --interface (default 16MB)")
-	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface (repeatable)")
+	f.StringVar(&o.Packets, "pcap", "", "file or pipe of packets to read instead, pcap or pcapng; - for standard input")
+	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface or --pcap (repeatable)")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
 	f.BoolVar(&o.Remote, "allow-remote", false, "let --listen be an address that other machines reach")
 	f.StringVar(&o.Security.Cert, "cert", "", "certificate for clients, PEM; with --key they speak TLS")
@@ -82,9 +85,9 @@ one tape.`,
 	f.DurationVar(&o.Rotation.Every, "rotate-every", 0, "begin another tape after this time: 1h")
 	f.IntVar(&o.Rotation.Keep, "keep", 0, "complete tapes that are kept, the newest; all when 0")
 	addRecipients(c, &o.Keys)
-	c.MarkFlagsOneRequired("to", "interface")
-	c.MarkFlagsMutuallyExclusive("to", "interface")
-	c.MarkFlagsRequiredTogether("interface", "port")
+	c.MarkFlagsOneRequired("to", "interface", "pcap")
+	c.MarkFlagsMutuallyExclusive("to", "interface", "pcap")
+	c.MarkFlagsMutuallyExclusive("to", "port")
 	_ = c.MarkFlagRequired("out")
 	return c
 }
@@ -97,9 +100,10 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	o.Kill = kill
 	line := &captureLine{to: g.stderr, terminal: isTerminal("")}
 	o.Progress = line.show
+	o.Problem = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 	o.Ready = func(addr string) {
-		if len(o.Interfaces) > 0 {
-			fmt.Fprintf(g.stderr, "recording HTTP/1 from and to port %s on %s; Ctrl-C ends\n", (*ports)(&o.Ports), addr)
+		if o.To == "" {
+			fmt.Fprintf(g.stderr, "recording HTTP/1 from %s; Ctrl-C ends\n", addr)
 			return
 		}
 		scheme := "http"

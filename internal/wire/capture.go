@@ -24,6 +24,7 @@ type CaptureOptions struct {
 	To         string   // base URL of the service
 	Listen     string   // address of the proxy
 	Interfaces []string // watched instead, when there are any: what passes them from and to Ports; see passive.Interfaces
+	Packets    string   // read instead: a file or pipe of pcap or pcapng, "-" for standard input
 	Ports      []uint16
 	Buffer     int64 // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
 	Remote     bool  // Listen may be an address that other machines reach
@@ -42,6 +43,7 @@ type CaptureOptions struct {
 	Tool       string
 	Ready      func(addr string)     // called when the proxy listens
 	Progress   func(CaptureProgress) // called every second, and at the end; may be nil
+	Problem    func(error)           // told of what is wrong with packets but does not end the capture; may be nil
 }
 
 // CaptureProgress is how far a capture is.
@@ -54,8 +56,8 @@ type CaptureProgress struct {
 // Capture stands as a proxy in front of a service, or watches an interface, and records what passes until ctx ends.
 // Secrets are replaced before anything is written. It returns the ledger of the capture.
 func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
-	if len(o.Interfaces) > 0 {
-		return o.captureInterfaces(ctx)
+	if len(o.Interfaces) > 0 || o.Packets != "" {
+		return o.capturePackets(ctx)
 	}
 	listener, security, err := o.listen()
 	if err != nil {
@@ -73,15 +75,16 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 
 // run captures until capturing returns, watched, and closes the tape.
 func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, capturing func() error) (replay.Counts, error) {
+	began := time.Now()
 	watched, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
-	watchers.Go(func() { o.watch(watched, tap, w) })
+	watchers.Go(func() { o.watch(watched, tap, w, began) })
 	err := capturing()
 	stop()
 	watchers.Wait()
 	err = errors.Join(err, w.Close())
 	if o.Progress != nil {
-		o.Progress(CaptureProgress{tap.Status(), time.Since(tap.Start()), w.Written()})
+		o.Progress(CaptureProgress{tap.Status(), time.Since(began), w.Written()})
 	}
 	return tap.Counts(), err
 }
@@ -112,7 +115,7 @@ const flushPeriod = tape.DefaultFlush / 2
 
 // proxy starts the capture, and the tape that it goes to.
 func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder, error) {
-	options, w, err := o.recording("proxy", fmt.Sprintf("proxy in front of %s", o.To))
+	options, w, err := o.recording("proxy", fmt.Sprintf("proxy in front of %s", o.To), time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,7 +128,7 @@ func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder,
 }
 
 // recording starts the tape of a capture, which its ledger calls source, and says how the capture is to go there.
-func (o CaptureOptions) recording(source, about string) (c capture.Options, w recorder, err error) {
+func (o CaptureOptions) recording(source, about string, start time.Time) (c capture.Options, w recorder, err error) {
 	redactor, err := newRedactor(o.Rules, o.RedactKey)
 	if err != nil {
 		return c, nil, err
@@ -135,9 +138,8 @@ func (o CaptureOptions) recording(source, about string) (c capture.Options, w re
 		return c, nil, err
 	}
 	sealed.Flush = flushPeriod
-	start := time.Now()
 	w, err = createRecorder(o.Out, tape.Meta{
-		Created: start, Start: start, Source: about, Tool: o.Tool, Redaction: redactor.Policy(),
+		Created: time.Now(), Start: start, Source: about, Tool: o.Tool, Redaction: redactor.Policy(),
 	}, sealed, o.Rotation)
 	if err != nil {
 		return c, nil, err
@@ -159,7 +161,7 @@ func (o CaptureOptions) recording(source, about string) (c capture.Options, w re
 const killPeriod = 100 * time.Millisecond // between two looks for the kill file
 
 // watch obeys the kill switches and tells of progress until ctx ends.
-func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder) {
+func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder, began time.Time) {
 	look, second := time.NewTicker(killPeriod), time.NewTicker(time.Second)
 	defer look.Stop()
 	defer second.Stop()
@@ -173,7 +175,7 @@ func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder)
 			o.obeyFile(tap)
 		case <-second.C:
 			if o.Progress != nil {
-				o.Progress(CaptureProgress{tap.Status(), time.Since(tap.Start()), w.Written()})
+				o.Progress(CaptureProgress{tap.Status(), time.Since(began), w.Written()})
 			}
 		}
 	}

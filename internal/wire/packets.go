@@ -5,34 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/capture/passive"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
-
-// captureInterfaces records what passes network interfaces until ctx ends.
-func (o CaptureOptions) captureInterfaces(ctx context.Context) (replay.Counts, error) {
-	packets, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, Buffer: o.Buffer}.Open()
-	if err != nil {
-		return replay.Counts{}, err
-	}
-	names := strings.Join(o.Interfaces, ", ")
-	name := "interface " + names
-	options, w, err := o.recording(name, fmt.Sprintf("%s, port %s", name, strings.Trim(fmt.Sprint(o.Ports), "[]")))
-	if err != nil {
-		return replay.Counts{}, errors.Join(err, packets.Close())
-	}
-	if o.Ready != nil {
-		o.Ready(names)
-	}
-	watch := passive.New(packets, w, passive.Options{Options: options, Ports: o.Ports})
-	counts, err := o.run(ctx, watch.Tap, w, func() error { return watch.Run(ctx) })
-	return counts, errors.Join(err, packets.Close())
-}
 
 // formatPackets is a file of packets among the formats of recordings.
 const formatPackets capture.Format = "pcap"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/gameday-dev/gameday/internal/tcpstream"
@@ -102,7 +103,7 @@ func (w *Watch) read(ctx context.Context) error {
 			}
 		}
 		p, err := w.from.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if err != nil {

@@ -12,5 +12,5 @@ func (i Interfaces) Open() (Packets, error) {
 	if _, err := i.buffer(); err != nil {
 		return nil, err
 	}
-	return nil, errors.New("live capture needs Linux: record with tcpdump -w and convert the file with gameday tape convert, or stand in front of the service with --to")
+	return nil, errors.New("live capture needs Linux: pipe packets in, tcpdump -U -w - | gameday capture --pcap -, or stand in front of the service with --to")
 }
