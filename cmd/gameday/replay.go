@@ -31,7 +31,8 @@ func newReplay(g *global) *cobra.Command {
 its latency counts from that moment. Requests of one session keep their order; tokens and ids of live answers take
 the place of the recorded ones.
 
-What is no tape is read as what it is: .gor, HAR, Envoy tap, vegeta targets, access logs. The flags of filters and
+What is no tape is read as what it is: .gor, HAR, Envoy tap, vegeta targets, access logs; pcap and pcapng files become a
+temporary tape first, redacted as every tape is. The flags of filters and
 rewriting have the names and the meaning of goreplay's, with or without their http-: see docs/from-goreplay.md.
 
 Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe. A target that looks
@@ -53,6 +54,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
+  gameday replay shop.pcap --port 8080 --to http://127.0.0.1:8080
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
@@ -158,6 +160,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	f.StringArrayVar(&o.Traffic.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
 	f.StringArrayVar(&o.Traffic.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
 	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
+	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
 	addRuleFlags(f, &rules)
 	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")

@@ -28,9 +28,6 @@ var _ gameday.Load = (*cast)(nil)
 // newCast prepares the players of a plan; config holds what they share, and whom the first one plays to. jwtKey is the path of the
 // key that signs moved tokens; see tokenKey.
 func newCast(ctx context.Context, plan gameday.Plan, config replay.Config, jwtKey string) (*cast, error) {
-	if config.Open == nil {
-		config.Open = openTape(plan.Traffic.Tape)
-	}
 	shifter, err := newShifter(plan.Traffic, jwtKey, &config)
 	if err != nil {
 		return nil, err

@@ -25,9 +25,13 @@ func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done C
 	if err != nil {
 		return done, err
 	}
+	write, err := o.Keys.Write()
+	if err != nil {
+		return done, err
+	}
 	w, err := tape.Create(o.To, tape.Meta{
 		Created: time.Now(), Start: from.Start(), Source: o.From, Tool: o.Tool, Redaction: redactor.Policy(),
-	}, tape.Options{})
+	}, write)
 	if err != nil {
 		return done, err
 	}

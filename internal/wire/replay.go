@@ -19,6 +19,7 @@ type ReplayOptions struct {
 	For     time.Duration  // length; to the end of the tape when 0 and the tape is not looped
 	Seed    uint64
 	Import  capture.ImportOptions // how the recording is read, when it is no tape
+	Ports   []uint16              // of servers, when it holds packets; all when empty
 	Results string                // path of a file that vegeta reads, if wanted; its ending chooses gob, json or csv
 	MarkKey string                // path of the key that signs marks; see markKey
 	TLS     TLSFiles
@@ -41,7 +42,18 @@ type Replayed struct {
 
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
 // with what was done until then.
-func Replay(ctx context.Context, o ReplayOptions) (Replayed, error) {
+func Replay(ctx context.Context, o ReplayOptions) (done Replayed, err error) {
+	tape, remove, err := unpack(ctx, o.Traffic.Tape, packing{ports: o.Ports, read: o.Import, note: o.Note})
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	o.Traffic.Tape = tape
+	return replayTape(ctx, o)
+}
+
+// replayTape plays what is no file of packets.
+func replayTape(ctx context.Context, o ReplayOptions) (Replayed, error) {
 	warnOfDamage(o.Traffic.Tape, o.Warn)
 	secure, err := o.TLS.load()
 	if err != nil {

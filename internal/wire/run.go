@@ -119,17 +119,22 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	}
 	defer topology.Close()
 	if key == nil {
-		fmt.Fprintln(d.options.Out, "note:", note)
+		d.note(note)
 	}
 	if err := d.run.SaveMeta(func(m *gameday.Meta) { m.Endpoint = topology.Endpoint }); err != nil {
 		return Done{}, err
 	}
-	warnOfDamage(d.plan.Traffic.Tape, func(err error) { fmt.Fprintln(d.options.Out, "warning:", err) })
+	tape, done, err := unpack(ctx, d.plan.Traffic.Tape, packing{dir: d.run.Path("."), note: d.note})
+	if err != nil {
+		return Done{}, err
+	}
+	defer done() //nolint:errcheck // the tape stays beside the run
+	warnOfDamage(tape, func(err error) { fmt.Fprintln(d.options.Out, "warning:", err) })
 	targets, err := entryURLs(d.plan)
 	if err != nil {
 		return Done{}, err
 	}
-	if d.load, err = newCast(ctx, d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets}, ""); err != nil {
+	if d.load, err = newCast(ctx, d.plan, replay.Config{Run: d.run.Meta().Run, Key: key, Targets: targets, Open: openTape(tape)}, ""); err != nil {
 		return Done{}, err
 	}
 	defer d.load.close()
@@ -137,6 +142,8 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 		platform: topology.Client, catalog: monkeys.Catalog(), pages: topologyPages(topology), steady: judge.Gate, ledger: ledgerReader(topology, d.plan),
 	})
 }
+
+func (d *day) note(text string) { fmt.Fprintln(d.options.Out, "note:", text) }
 
 // stage is where a plan is carried out.
 type stage struct {
