@@ -32,6 +32,10 @@ type Exchange struct {
 	// over the limit of the capture, or was never available (ShapeOnly).
 	Size int64
 
+	// Beats are the messages of a gRPC stream, in order of time: what the bodies have, and when. Nil for calls with one
+	// message each way, and where nobody watched.
+	Beats []Beat
+
 	Response  *Response // nil when none was seen
 	ShapeOnly bool      // from a log: method, target and status are real, headers and bodies are not
 }
@@ -50,6 +54,13 @@ type Response struct {
 	// Cut is true when the response ended before its message was complete: the client went
 	// away, or the upstream broke off.
 	Cut bool
+}
+
+// A Beat is one message of a stream.
+type Beat struct {
+	At         time.Duration // its last byte, since Exchange.At
+	FromServer bool          // direction
+	Size       int64         // bytes, with the prefix of its length
 }
 
 // Truncated reports whether the source holds less of the request body than was sent.

@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/gameday-dev/gameday/replay"
 )
 
 // held keeps the first bytes of a body, within the limits of the capture.
@@ -12,11 +14,18 @@ type held struct {
 	b    []byte
 	size int64
 	full bool
+
+	beats *beats // notes when messages were whole; nil for what has none
+	said  []replay.Beat
+	long  bool // there were too many of them
 }
 
 // keep returns how many of the bytes it kept: the first ones.
 func (h *held) keep(b []byte) int {
 	h.size += int64(len(b))
+	if h.beats != nil {
+		h.beats.feed(b)
+	}
 	if h.full {
 		return 0
 	}
@@ -34,6 +43,9 @@ func (h *held) keep(b []byte) int {
 // take ends keeping, and hands over what was kept and how much there was.
 func (h *held) take() ([]byte, int64) {
 	h.full = true
+	if h.beats != nil {
+		h.said, h.long, h.beats = h.beats.list, h.beats.over, nil
+	}
 	return h.b, h.size
 }
 

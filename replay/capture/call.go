@@ -32,7 +32,11 @@ func (t *Tap) Begin(x *replay.Exchange) *Call {
 	}
 	now := time.Now()
 	x.Seq, x.At = t.seq.Add(1)-1, now.Sub(t.o.Start)
-	return &Call{tap: t, began: now, x: x, request: held{tap: t}, response: held{tap: t}}
+	c := &Call{tap: t, began: now, x: x, request: held{tap: t}, response: held{tap: t}}
+	if isGRPC(x.Header.Get("Content-Type")) {
+		c.request.beats, c.response.beats = &beats{began: now}, &beats{began: now, server: true}
+	}
+	return c
 }
 
 func valuesOf(h replay.Header, name string) (v []string) {
@@ -53,6 +57,18 @@ func (c *Call) Request(b []byte) {
 	defer c.mu.Unlock()
 	if !c.ended {
 		c.request.keep(b)
+	}
+}
+
+// Sent notes that nothing follows in the request. Only the first time counts.
+func (c *Call) Sent() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.x.Upload == 0 && !c.ended {
+		c.x.Upload = time.Since(c.began)
 	}
 }
 
@@ -96,6 +112,7 @@ func (c *Call) End(r *replay.Response) {
 	c.ended = true
 	c.x.Body, c.x.Size = c.request.take()
 	body, size := c.response.take()
+	c.x.Beats = merged(&c.request, &c.response)
 	if r == nil {
 		c.tap.queue.release(len(body))
 	} else {

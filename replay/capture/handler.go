@@ -71,6 +71,10 @@ func (t *Tap) visit(w http.ResponseWriter, r *http.Request) *visit {
 	if r.Body != nil && r.Body != http.NoBody {
 		v.body = &teeBody{ReadCloser: r.Body, held: held{tap: t}, began: now}
 		v.request.Body = v.body
+		if isGRPC(r.Header.Get("Content-Type")) {
+			v.body.held.beats = &beats{began: now}
+			v.response.beats = &beats{began: now, server: true}
+		}
 	}
 	return v
 }
@@ -185,6 +189,9 @@ func (v *visit) hand(talk *conversation) {
 		x.Trailer = headerOf(v.request.Trailer, nil)
 	}
 	body, size := v.response.take()
+	if v.body != nil {
+		x.Beats = merged(&v.body.held, &v.response)
+	}
 	if v.status != 0 && !v.silent {
 		x.Response = &replay.Response{
 			Status: v.status, Header: v.header, Body: body, Size: size, Trailer: v.trailer(),

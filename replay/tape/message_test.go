@@ -121,3 +121,26 @@ func TestExchangesAndMessagesComeInOrderOfTime(t *testing.T) {
 		})
 	}
 }
+
+func TestTheMessagesOfAStreamComeBackWithIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.gdtape")
+	w, err := tape.Create(path, tape.Meta{}, tape.Options{})
+	require.NoError(t, err)
+	beats := []replay.Beat{{At: 0, Size: 12}, {At: time.Second, FromServer: true, Size: 5}, {At: time.Second, Size: 1 << 40}}
+	for seq, all := range [][]replay.Beat{nil, beats, nil} {
+		require.NoError(t, w.Record(&replay.Exchange{Seq: uint64(seq), At: time.Duration(seq), Method: "POST", Beats: all}))
+	}
+	require.NoError(t, w.Close())
+	in, err := tape.Open(path, tape.ReadOptions{})
+	require.NoError(t, err)
+	defer in.Close() //nolint:errcheck // it was only read
+	for _, want := range [][]replay.Beat{nil, beats, nil} {
+		x, err := in.Next()
+		require.NoError(t, err)
+		require.Equal(t, want, x.Beats)
+	}
+	info, err := tape.ReadInfo(path)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, info.Records)
+	require.False(t, info.HasDamage)
+}

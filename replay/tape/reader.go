@@ -368,7 +368,7 @@ func earlier(x, y *replay.Exchange) bool { return x.At < y.At || x.At == y.At &&
 
 // weight is about what an exchange takes in memory.
 func weight(x *replay.Exchange) int {
-	n := 256 + len(x.Body) + 48*len(x.Header)
+	n := 256 + len(x.Body) + 48*len(x.Header) + 24*len(x.Beats)
 	if x.Response != nil {
 		n += len(x.Response.Body) + 48*len(x.Response.Header)
 	}

@@ -14,6 +14,7 @@ const (
 	recordExchange = 1
 	recordGap      = 2
 	recordMessage  = 3
+	recordBeats    = 4 // of the exchange before it in the frame
 )
 
 // Bits of an exchange record.
@@ -99,7 +100,27 @@ func (e *encoder) exchange(b []byte, x *replay.Exchange) []byte {
 		}
 	}
 	e.head = h
-	return appendRecord(b, recordExchange, h, x.Body, body)
+	b = appendRecord(b, recordExchange, h, x.Body, body)
+	if len(x.Beats) > 0 {
+		b = e.beats(b, x.Beats)
+	}
+	return b
+}
+
+// beats := count uvarint | for each: since the one before varint, size*2+direction uvarint
+func (e *encoder) beats(b []byte, all []replay.Beat) []byte {
+	h := binary.AppendUvarint(e.head[:0], uint64(len(all)))
+	at := time.Duration(0)
+	for _, one := range all {
+		h = binary.AppendVarint(h, int64(one.At-at))
+		size := uint64(one.Size) << 1
+		if one.FromServer {
+			size |= 1
+		}
+		h, at = binary.AppendUvarint(h, size), one.At
+	}
+	e.head = h
+	return appendRecord(b, recordBeats, h, nil, nil)
 }
 
 func (e *encoder) gap(b []byte, g replay.Gap) []byte {
@@ -175,6 +196,7 @@ type decoder struct {
 	table []string
 	at    time.Duration
 	seq   uint64
+	last  *replay.Exchange
 
 	// Exchanges and header lines are cut from small slabs, so that one that is kept for long keeps
 	// some kilobytes of its neighbours, and not their frame.
@@ -216,7 +238,7 @@ func (d *decoder) newHeader(n int) replay.Header {
 }
 
 func (d *decoder) reset(payload []byte) {
-	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
+	d.rest, d.table, d.at, d.seq, d.last = payload, d.table[:0], 0, 0, nil
 }
 
 // decoded is one record: one of its fields is set, none at the end of the frame.
@@ -240,7 +262,7 @@ func (d *decoder) next() (r decoded, err error) {
 			return r, fmt.Errorf("%w: bad head length", errRecord)
 		}
 		head, bodies := record[1+k:1+k+int(headLen)], record[1+k+int(headLen):]
-		if record[0] < recordExchange || record[0] > recordMessage {
+		if record[0] < recordExchange || record[0] > recordBeats {
 			continue
 		}
 		f := fields{s: string(head), d: d}
@@ -250,6 +272,7 @@ func (d *decoder) next() (r decoded, err error) {
 		switch record[0] {
 		case recordExchange:
 			r.exchange, err = f.exchange(bodies)
+			d.last = r.exchange
 			return r, err
 		case recordGap:
 			r.gap, err = f.gap()
@@ -257,6 +280,10 @@ func (d *decoder) next() (r decoded, err error) {
 		case recordMessage:
 			r.message, err = f.message(bodies)
 			return r, err
+		case recordBeats:
+			if err = f.beats(); err != nil {
+				return r, err
+			}
 		}
 	}
 	return r, nil
@@ -327,6 +354,28 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 		f.fail("bytes left over")
 	}
 	return m, f.err
+}
+
+// beats adds to the exchange before it what belongs to it, and so is no record of its own.
+func (f *fields) beats() error {
+	n := f.uvarint()
+	if n > uint64(len(f.s)/2) || f.d.last == nil {
+		f.fail("messages of no exchange")
+		return f.err
+	}
+	all, at := make([]replay.Beat, n), time.Duration(0)
+	for i := range all {
+		at += time.Duration(f.varint())
+		size := f.uvarint()
+		all[i] = replay.Beat{At: at, FromServer: size&1 != 0, Size: int64(size >> 1)}
+	}
+	if f.err == nil && len(f.s) > 0 {
+		f.fail("bytes left over")
+	}
+	if f.err == nil {
+		f.d.last.Beats = all
+	}
+	return f.err
 }
 
 func (f *fields) fail(what string) {

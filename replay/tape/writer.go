@@ -370,7 +370,7 @@ func (w *Writer) fail(err error) {
 
 // check refuses what a reader would refuse.
 func check(x *replay.Exchange) error {
-	total := len(x.Body)
+	total := len(x.Body) + 16*len(x.Beats)
 	heads := [4]replay.Header{x.Header, x.Trailer}
 	if r := x.Response; r != nil {
 		if r.Status < 0 {

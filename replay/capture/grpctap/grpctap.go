@@ -75,8 +75,11 @@ type serverStream struct {
 
 func (s *serverStream) RecvMsg(m any) error {
 	err := s.ServerStream.RecvMsg(m)
-	if err == nil {
+	switch err {
+	case nil:
 		put(s.call, s.call.Request, m)
+	case io.EOF:
+		s.call.Sent()
 	}
 	return err
 }
@@ -148,6 +151,11 @@ type clientStream struct {
 func (s *clientStream) SendMsg(m any) error {
 	put(s.call, s.call.Request, m)
 	return s.ClientStream.SendMsg(m)
+}
+
+func (s *clientStream) CloseSend() error {
+	s.call.Sent()
+	return s.ClientStream.CloseSend()
 }
 
 func (s *clientStream) RecvMsg(m any) error {

@@ -188,6 +188,18 @@ func TestProxyAndInterceptorsRecordTheSame(t *testing.T) {
 					status = x.Response.Header.Get("Grpc-Status")
 				}
 				require.Equal(t, c.status, status, name)
+				sizes := map[bool]int64{}
+				for i, b := range x.Beats {
+					sizes[b.FromServer] += b.Size
+					require.GreaterOrEqual(t, b.At, x.Beats[max(0, i-1)].At, name)
+				}
+				if c.requests > 1 {
+					require.Len(t, x.Beats, c.requests+c.answers, name)
+					require.Equal(t, map[bool]int64{false: x.Size, true: x.Response.Size}, sizes, name)
+					require.NotZero(t, x.Upload, name)
+				} else {
+					require.Empty(t, x.Beats, "what unary calls have says it all")
+				}
 				require.False(t, x.Truncated() || x.Response.Truncated() || x.Response.Cut, name)
 			}
 		})
