@@ -17,6 +17,7 @@ const (
 	causeGone     = "the server ended it before"    // without a word
 	causeLate     = "the server took nothing more"  // within the timeout
 	causeBroken   = "the server broke the protocol" // of WebSockets
+	causeCall     = "its call broke off"            // of gRPC
 )
 
 // Books account for the messages of conversations. Every goroutine may write in them.

@@ -28,6 +28,8 @@ const (
 // fast path. It costs several times as much per request.
 type courier struct {
 	base   *url.URL
+	books  *books // of messages
+	now    func() time.Duration
 	either *http.Transport // HTTP/1.1; over TLS also HTTP/2, if the server wants it
 	h2c    *http.Transport // HTTP/2 without TLS
 	dial   func(context.Context) (net.Conn, error)
@@ -60,8 +62,8 @@ func (k *courier) wants(r *request) bool {
 	return !fastPath || r.h2 == h2Must || r.h2 == h2May && !k.only1.Load()
 }
 
-// carry sends a request and reads its answer; way is how.
-func (k *courier) carry(ctx context.Context, r *request, raw []byte) (a answer, way string, err error) {
+// carry sends a request that was due then and reads its answer; way is how.
+func (k *courier) carry(ctx context.Context, r *request, raw []byte, due time.Duration) (a answer, way string, err error) {
 	out, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	if err != nil {
 		return a, byNetHTTP, err
@@ -73,6 +75,9 @@ func (k *courier) carry(ctx context.Context, r *request, raw []byte) (a answer, 
 	}
 	if r.rpc != 0 {
 		out.Header.Set("Te", "trailers")
+	}
+	if r.stream != nil {
+		return k.call(ctx, r, out, due)
 	}
 	response, err := k.send(out.WithContext(ctx), r)
 	if err != nil {

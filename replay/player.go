@@ -148,6 +148,7 @@ func (p *Player) makeEngine() {
 		secure.ServerName = p.base.Hostname()
 	}
 	p.engine.courier = newCourier(p.base, secure, c.MaxConns, p.dial)
+	p.engine.courier.books, p.engine.courier.now = p.engine.books, p.now
 	if p.base.Scheme == "https" {
 		p.engine.secure = secure.Clone()
 		p.engine.secure.NextProtos = []string{"http/1.1"}

@@ -17,6 +17,7 @@ type record struct {
 	sent  time.Duration // first byte of the request; the first time, when it was sent again over another connection
 	first time.Duration // first bytes of the answer read; 0 where net/http does not tell
 	done  time.Duration // last byte of the answer, or the end of waiting for it
+	own   time.Duration // that the client itself took for the messages of a stream, as recorded: nobody waits in it
 
 	fate  fate
 	again bool // pressed again by habit: not due by the tape
@@ -39,8 +40,8 @@ const (
 	unsent       // due, but there was no way to send it in time
 )
 
-func (r *record) latency() time.Duration  { return r.done - r.due }
-func (r *record) service() time.Duration  { return r.done - r.sent }
+func (r *record) latency() time.Duration  { return r.done - r.due - r.own }
+func (r *record) service() time.Duration  { return r.done - r.sent - r.own }
 func (r *record) lateness() time.Duration { return r.taken - r.due }
 func (r *record) wait() time.Duration     { return r.sent - r.taken }
 

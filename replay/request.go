@@ -32,6 +32,7 @@ type request struct {
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
 	script     *script   // of the conversation that it begins; nil when it begins none
+	stream     *stream   // its messages one by one; nil where they are sent at once
 	watched    *Exchange // that it was made of, if somebody looks at answers
 }
 
@@ -73,6 +74,7 @@ type editor struct {
 	host     string                                                   // of the target
 	prefix   string                                                   // of every path there
 	http2    bool                                                     // all requests
+	speed    float64                                                  // of the plan
 	speaks   bool                                                     // messages can follow a handshake
 	watched  bool                                                     // by somebody who looks at answers
 	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
@@ -98,7 +100,7 @@ type rewrite struct {
 }
 
 func newEditor(c Config, r routes, host, prefix string) *editor {
-	e := &editor{routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
+	e := &editor{speed: c.Traffic.Speed, routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
@@ -149,6 +151,7 @@ func (e *editor) protocol(r *request, x *Exchange) {
 		if x.Response != nil {
 			r.rpc = cmp.Or(readRPC(x.Response.Trailer.Get("Grpc-Status")), readRPC(x.Response.Header.Get("Grpc-Status")), rpcUnseen)
 		}
+		r.stream = streamOf(x, e.speed)
 	}
 	if e.http2 {
 		r.h2 = h2Must

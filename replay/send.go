@@ -100,7 +100,7 @@ func (s *shard) give(c *conn, x *shot) {
 	if x.had == 0 {
 		x.had = s.e.now()
 	}
-	s.wheel.set(c, x.due+s.e.timeout)
+	s.wheel.set(c, s.deadline(x))
 	s.e.inFlight.Add(1)
 	switch {
 	case x.req.script != nil:
@@ -109,6 +109,10 @@ func (s *shard) give(c *conn, x *shot) {
 	case c.pool.carried:
 		x.sent = x.had
 		s.carry(c, x)
+		if x.req.stream != nil && !x.loose {
+			s.passOn(x)
+			x.loose = true
+		}
 	case !c.ready:
 		s.establish(c, x)
 	default:
@@ -138,7 +142,9 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 	}
 	var next *shot
 	if s.finish(x, o) {
-		next = s.release(x.sess)
+		if !x.loose {
+			next = s.release(x.sess)
+		}
 		if !c.pool.carried {
 			shots.Put(x)
 		}
@@ -171,7 +177,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	switch {
 	case s.closed && o.err != nil:
 		r.fate, r.cause = skipped, skipStopped
-		x.lines.leave(skipStopped)
+		s.silence(x, skipStopped)
 		s.settle(r)
 		return true
 	case o.late:
@@ -180,6 +186,9 @@ func (s *shard) finish(x *shot, o outcome) bool {
 		r.class, r.code, r.cause = gameday.ClassError, 0, o.err.Error()
 	default:
 		r.class = classify(o.answer, x.req.recorded, x.req.rpc)
+	}
+	if x.req.stream != nil {
+		r.own = max(0, min(x.req.stream.upload, r.done-r.due, r.done-r.sent))
 	}
 	if r.sent == 0 { // there was no connection to send it on
 		r.sent = r.done
@@ -193,9 +202,9 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
 	s.settle(r)
 	if again {
-		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines})
+		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines, loose: x.loose})
 	} else {
-		x.lines.leave(causeHandset)
+		s.silence(x, causeHandset)
 	}
 	return !again
 }
@@ -245,7 +254,7 @@ func (s *shard) barren(x *shot) bool {
 // giveUp settles a shot as unsent.
 func (s *shard) giveUp(x *shot, cause string) {
 	x.refuse()
-	x.lines.leave(cause)
+	s.silence(x, cause)
 	r := x.record()
 	r.fate, r.cause, r.done = unsent, cause, s.e.now()
 	s.e.unsent.Add(1)
@@ -254,10 +263,27 @@ func (s *shard) giveUp(x *shot, cause string) {
 
 // skip settles x as skipped by policy.
 func (s *shard) skip(x *shot, cause string) {
-	x.lines.leave(cause)
+	s.silence(x, cause)
 	r := x.record()
 	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.e.now()
 	s.settle(r)
+}
+
+// silence accounts for the messages that x should have begun.
+func (s *shard) silence(x *shot, cause string) {
+	x.lines.leave(cause)
+	if x.req.stream != nil && !x.loose {
+		s.e.books.leave(cause, int64(len(x.req.stream.beats)))
+	}
+}
+
+// deadline returns when x has waited for too long.
+func (s *shard) deadline(x *shot) time.Duration {
+	d := x.due + s.e.timeout
+	if x.req.stream != nil {
+		d += x.req.stream.lasts
+	}
+	return d
 }
 
 func (s *shard) settle(r record) {
@@ -272,14 +298,17 @@ func (s *shard) unwait(p *pool) *shot {
 		if !s.late(x, causePool) {
 			return x
 		}
-		s.passOn(x.sess)
+		s.passOn(x)
 	}
 	return nil
 }
 
 // passOn sends what a session held back behind a shot that was never sent, if anything.
-func (s *shard) passOn(sess *session) {
-	if next := s.release(sess); next != nil {
+func (s *shard) passOn(x *shot) {
+	if x.loose { // its session did not wait for it
+		return
+	}
+	if next := s.release(x.sess); next != nil {
 		s.dispatch(next)
 	}
 }
@@ -336,7 +365,7 @@ func (s *shard) sweep(p *pool, now time.Duration) {
 	for p.waiting.len() > 0 && (p.waiting.len() > maxWaiting || now > p.waiting.first().due+s.e.timeout) {
 		x := p.waiting.pop()
 		s.giveUp(x, causePool)
-		s.passOn(x.sess)
+		s.passOn(x)
 	}
 }
 
@@ -345,7 +374,7 @@ func (s *shard) stop() {
 	s.closed = true
 	for s.due.len() > 0 {
 		if x := s.due.pop(); x.attempt > 0 { // it will not be pressed again
-			s.passOn(x.sess)
+			s.passOn(x)
 		}
 	}
 	for i := range s.pools {

@@ -46,6 +46,7 @@ type shot struct {
 	out     int64 // bytes, once it was sent
 	resent  bool
 	lines   *follower     // of the conversation that it begins; nil when it begins none
+	loose   bool          // its session does not wait for it
 	think   time.Duration // after the end of the request before it, where the plan says so
 
 	taken, had, sent, first time.Duration // as in its record

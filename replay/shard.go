@@ -215,12 +215,12 @@ func (s *shard) establish(c *conn, x *shot) {
 
 // carry has the courier bring x.
 func (s *shard) carry(c *conn, x *shot) {
-	ctx, cancel := context.WithTimeout(context.Background(), x.due+s.e.timeout-s.e.now())
+	ctx, cancel := context.WithTimeout(context.Background(), s.deadline(x)-s.e.now())
 	c.cancel = cancel
 	raw := x.render(make([]byte, 0, x.req.size()), s.e.stamp)
 	s.wg.Go(func() {
 		defer cancel()
-		a, way, err := s.e.courier.carry(ctx, x.req, raw)
+		a, way, err := s.e.courier.carry(ctx, x.req, raw, x.due)
 		o := outcome{answer: a, err: err, began: true, at: s.e.now(), late: err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)}
 		if way == byHTTP2 {
 			s.e.sentHTTP2.Add(1)

@@ -1,0 +1,204 @@
+package replay
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A stream is a gRPC call with several messages on a side. The client's leave at their recorded distances from the due
+// time, whatever the server says; what is late leaves at once. Its session goes on meanwhile.
+type stream struct {
+	beats    []beat        // of the client, in order
+	upload   time.Duration // until the client had said everything
+	open     bool          // and it did not say that nothing follows
+	lasts    time.Duration
+	recorded int64 // messages of the server
+	left     bool  // the recorded client left before the server had ended
+}
+
+// A beat is one message of the client.
+type beat struct {
+	after time.Duration // the call was due
+	size  int
+}
+
+// streamOf reads the times of x; nil where it has none, or none that fit its body.
+func streamOf(x *Exchange, speed float64) *stream {
+	if len(x.Beats) == 0 {
+		return nil
+	}
+	at := func(d time.Duration) time.Duration { return time.Duration(float64(d) / speed) }
+	s := &stream{open: x.Upload == 0, left: x.Response == nil || x.Response.Cut}
+	size := int64(0)
+	for _, b := range x.Beats {
+		s.lasts = max(s.lasts, at(b.At))
+		if b.FromServer {
+			s.recorded++
+			continue
+		}
+		size += b.Size
+		s.upload = max(s.upload, at(b.At))
+		s.beats = append(s.beats, beat{at(b.At), int(b.Size)})
+	}
+	if size != int64(len(x.Body)) {
+		return nil
+	}
+	if x.Response != nil {
+		s.lasts = max(s.lasts, at(x.Response.Duration))
+		s.open = s.open && s.left
+	}
+	s.upload = max(s.upload, at(x.Upload))
+	s.lasts = max(s.lasts, s.upload)
+	return s
+}
+
+// call carries a stream.
+func (k *courier) call(ctx context.Context, r *request, out *http.Request, due time.Duration) (a answer, way string, err error) {
+	k.books.begun.Add(1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	speaking, silence := context.WithCancel(ctx)
+	said := &recital{ctx: speaking, silence: silence, stream: r.stream, body: out.Body, books: k.books, due: due, now: k.now}
+	defer func() {
+		silence()
+		said.end(err)
+	}()
+	out.Body, out.ContentLength = said, -1
+	out.Header.Del("Content-Length")
+	if r.stream.left {
+		leave := time.AfterFunc(due+r.stream.lasts-k.now(), stop)
+		defer leave.Stop()
+	}
+	heard := listener{books: k.books}
+	response, err := k.send(out.WithContext(ctx), r)
+	if err == nil {
+		defer response.Body.Close()
+		heard.ReadCloser = response.Body
+		response.Body = &heard
+		err = readAnswer(&a, response, r.keeps())
+	}
+	k.books.recorded.Add(r.stream.recorded)
+	if err != nil && r.stream.left && errors.Is(ctx.Err(), context.Canceled) && (heard.n > 0 || r.stream.recorded == 0) {
+		a.status, a.rpc, err = http.StatusOK, r.rpc, nil // it was left when the recorded client left it
+	}
+	return a, byHTTP2, err
+}
+
+// A recital is the body of a stream on its way. The transport reads it on a goroutine of its own, which may outlive the call.
+type recital struct {
+	ctx     context.Context
+	silence func() // ends ctx
+	stream  *stream
+	body    io.ReadCloser
+	books   *books
+	due     time.Duration
+	now     func() time.Duration
+	left    int // bytes of the message under way
+
+	mu   sync.Mutex
+	said int
+	over bool
+}
+
+// Read returns bytes of one message at most, once it is due.
+func (p *recital) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	said := p.said
+	p.mu.Unlock()
+	if said == len(p.stream.beats) {
+		return 0, p.hold()
+	}
+	next := p.stream.beats[said]
+	if p.left == 0 {
+		if err := wait(p.ctx, p.due+next.after-p.now()); err != nil {
+			return 0, err
+		}
+		p.left = next.size
+	}
+	n, err := io.ReadFull(p.body, b[:min(len(b), p.left)])
+	if p.left -= n; p.left == 0 {
+		p.whole(next)
+	}
+	return n, err
+}
+
+// hold waits until the client has nothing more to say, or for the end of the call when it never said so.
+func (p *recital) hold() error {
+	if p.stream.open {
+		<-p.ctx.Done()
+		return context.Cause(p.ctx)
+	}
+	if err := wait(p.ctx, p.due+p.stream.upload-p.now()); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// whole counts a message.
+func (p *recital) whole(b beat) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.said++; !p.over {
+		p.books.send(p.now() - p.due - b.after)
+	}
+}
+
+// Close ends a Read that waits: the transport calls it when nothing more is wanted, and waits for Read to return.
+func (p *recital) Close() error {
+	p.silence()
+	return nil
+}
+
+// end accounts for what was not said by the end of the call.
+func (p *recital) end(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	cause := causeGone
+	if err != nil {
+		cause = causeCall
+	}
+	p.books.leave(cause, int64(len(p.stream.beats)-p.said))
+}
+
+// A listener counts the messages of an answer as they are read.
+type listener struct {
+	io.ReadCloser
+	books *books
+	n     int64
+
+	head [5]byte // a flag, and the length of the message
+	have int     // of the head
+	left uint64  // of the message
+}
+
+func (l *listener) Read(b []byte) (int, error) {
+	n, err := l.ReadCloser.Read(b)
+	l.hear(b[:n])
+	return n, err
+}
+
+func (l *listener) hear(b []byte) {
+	for len(b) > 0 {
+		if l.have < len(l.head) {
+			n := copy(l.head[l.have:], b)
+			l.have, b = l.have+n, b[n:]
+			if l.have < len(l.head) {
+				return
+			}
+			l.left = uint64(binary.BigEndian.Uint32(l.head[1:]))
+		}
+		n := min(l.left, uint64(len(b)))
+		l.left, b = l.left-n, b[n:]
+		if l.left == 0 {
+			l.have = 0
+			l.n++
+			l.books.received.Add(1)
+		}
+	}
+}

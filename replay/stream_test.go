@@ -1,0 +1,167 @@
+package replay
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// prefixed is a message as it stands in the body of a gRPC call.
+func prefixed(text string) string { return "\x00\x00\x00\x00" + string(rune(len(text))) + text }
+
+// streamed is a recorded call: what the client said, and when; the server answered each message at once.
+func streamed(session string, at, length time.Duration, said ...Beat) *Exchange {
+	x := &Exchange{
+		Session: session, At: at, Method: "POST", Target: "/shop.Prices/Watch", Proto: "HTTP/2.0", Upload: length,
+		Header:   Header{{"Content-Type", "application/grpc"}, {"Te", "trailers"}},
+		Response: &Response{Status: 200, Duration: length, Trailer: Header{{"Grpc-Status", "0"}}},
+	}
+	for i, b := range said {
+		m := prefixed(fmt.Sprintf("message %d", i))
+		b.Size = int64(len(m))
+		x.Body = append(x.Body, m...)
+		x.Beats = append(x.Beats, b, Beat{At: b.At, FromServer: true, Size: b.Size})
+	}
+	x.Size = int64(len(x.Body))
+	return x
+}
+
+// conversing answers each message of a stream before it reads the next, and notes what it was told, and by whom.
+func conversing(t *testing.T, note func(r *http.Request, text string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			note(r, r.URL.Path)
+			return
+		}
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Trailer", "Grpc-Status")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		for {
+			var head [5]byte
+			if _, err := io.ReadFull(r.Body, head[:]); err != nil {
+				break
+			}
+			body := make([]byte, head[4])
+			if _, err := io.ReadFull(r.Body, body); err != nil {
+				t.Error(err)
+			}
+			note(r, string(body))
+			_, _ = w.Write(append(head[:], body...))
+			_ = http.NewResponseController(w).Flush()
+		}
+		w.Header().Set("Grpc-Status", "0")
+	}
+}
+
+func beats(at ...time.Duration) (all []Beat) {
+	for _, d := range at {
+		all = append(all, Beat{At: d})
+	}
+	return all
+}
+
+// The messages of a stream leave one by one, and the server answers each before the next comes. What the session asks
+// meanwhile does not wait for the end of the stream.
+func TestMessagesOfAStreamKeepTheirTiming(t *testing.T) {
+	var mu sync.Mutex
+	var order []string
+	url := clearText(t, true, conversing(t, func(_ *http.Request, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, text)
+	}))
+	traffic, slices := play(t, Config{
+		Open: opener(streamed("s", 0, 2*time.Second, beats(0, 200*time.Millisecond, 1400*time.Millisecond)...),
+			&Exchange{Session: "s", At: 800 * time.Millisecond, Method: "GET", Target: "/meanwhile", Proto: "HTTP/2.0", Response: &Response{Status: 200}}),
+		Targets: []string{url}, Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second)},
+	})
+	total, _, _ := sum(slices, "")
+	require.EqualValues(t, 2, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	require.Equal(t, []string{"message 0", "message 1", "/meanwhile", "message 2"}, order)
+	m := traffic.Fidelity.Messages
+	require.EqualValues(t, 1, m.Conversations)
+	require.EqualValues(t, 3, m.Sent)
+	require.EqualValues(t, 3, m.Received)
+	require.EqualValues(t, 3, m.Recorded)
+	require.Empty(t, m.Unsent)
+	require.EqualValues(t, 2, traffic.Fidelity.Senders[byHTTP2])
+}
+
+// Whatever becomes of a stream, each message of the client is sent or unsent, and has a cause.
+func TestStreamsAreAccountedFor(t *testing.T) {
+	three := beats(0, 100*time.Millisecond, 200*time.Millisecond)
+	left := streamed("s", 0, 300*time.Millisecond, three...)
+	left.Upload, left.Response.Cut, left.Response.Trailer = 0, true, nil
+	bare := streamed("s", 0, 300*time.Millisecond, three...)
+	bare.Beats = nil
+	wrong := streamed("s", 0, 300*time.Millisecond, three...)
+	wrong.Beats[0].Size++
+	for _, tt := range []struct {
+		name   string
+		x      *Exchange
+		serve  func(t *testing.T) http.HandlerFunc
+		unsafe []string
+		class  gameday.Class
+		sent   int64
+		unsent Tally
+	}{
+		{"all messages are sent", streamed("s", 0, 300*time.Millisecond, three...), func(t *testing.T) http.HandlerFunc { return conversing(t, func(*http.Request, string) {}) }, []string{"POST"}, gameday.ClassOK, 3, nil},
+		{"a client that left leaves again", left, func(t *testing.T) http.HandlerFunc { return conversing(t, func(*http.Request, string) {}) }, []string{"POST"}, gameday.ClassOK, 3, nil},
+		{
+			"the server ends it after the first", streamed("s", 0, 20*time.Second, beats(0, 10*time.Second, 20*time.Second)...),
+			func(*testing.T) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					_, _ = io.ReadFull(r.Body, make([]byte, len(prefixed("message 0"))))
+					w.Header().Set("Content-Type", "application/grpc")
+					w.Header().Set("Grpc-Status", "8")
+				}
+			},
+			[]string{"POST"},
+			gameday.ClassRejected, 1,
+			Tally{causeGone: 2},
+		},
+		{
+			"the call breaks off", streamed("s", 0, 20*time.Second, beats(0, 10*time.Second, 20*time.Second)...),
+			func(*testing.T) http.HandlerFunc {
+				return func(_ http.ResponseWriter, r *http.Request) {
+					_, _ = io.ReadFull(r.Body, make([]byte, len(prefixed("message 0"))))
+					panic(http.ErrAbortHandler)
+				}
+			},
+			[]string{"POST"},
+			gameday.ClassError, 1,
+			Tally{causeCall: 2},
+		},
+		{"a call without times is sent at once, and has no books", bare, func(t *testing.T) http.HandlerFunc { return conversing(t, func(*http.Request, string) {}) }, []string{"POST"}, gameday.ClassOK, 0, nil},
+		{"so is one whose times do not fit its body", wrong, func(t *testing.T) http.HandlerFunc { return conversing(t, func(*http.Request, string) {}) }, []string{"POST"}, gameday.ClassOK, 0, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			url := clearText(t, true, tt.serve(t))
+			traffic, slices := play(t, Config{Open: opener(tt.x), Targets: []string{url}, Traffic: gameday.TrafficPlan{Unsafe: tt.unsafe, Timeout: gameday.Duration(20 * time.Second)}})
+			total, _, _ := sum(slices, "")
+			require.EqualValues(t, 1, total.Classes[tt.class], "%+v", traffic.Worst)
+			if m := traffic.Fidelity.Messages; tt.sent == 0 {
+				require.Nil(t, m)
+			} else {
+				require.Equal(t, tt.sent, m.Sent)
+				require.Equal(t, tt.unsent, Tally(m.Unsent))
+			}
+		})
+	}
+}
+
+// What a client itself took for its messages is no latency.
+func TestAStreamWaitsOnlyForItsServer(t *testing.T) {
+	r := record{due: time.Second, sent: time.Second, done: 11 * time.Second, own: 9 * time.Second}
+	require.Equal(t, time.Second, r.latency())
+	require.Equal(t, time.Second, r.service())
+}
