@@ -23,6 +23,7 @@ type bench struct {
 	results           int // that a report is made of
 	requests          int // on the tape of the measurement of memory
 	missing           []string
+	commands          []command
 
 	log   io.Writer // where progress goes
 	begun time.Time
@@ -95,7 +96,7 @@ func (b *bench) measure(ctx context.Context, only []string, limit time.Duration)
 		fmt.Fprint(b.log, s)
 		p.sections = append(p.sections, s)
 	}
-	p.missing = b.missing
+	p.missing, p.commands = b.missing, b.commands
 	return p, errors.Join(errs...)
 }
 

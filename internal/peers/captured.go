@@ -130,7 +130,7 @@ func (b *bench) overhear(ctx context.Context, name, program string, w work, addr
 	if err := os.RemoveAll(out); err != nil {
 		return u, out, err
 	}
-	listener, err := start(ctx, clientCore, args...)
+	listener, err := b.start(ctx, clientCore, args...)
 	if err != nil {
 		return u, out, err
 	}

@@ -64,7 +64,7 @@ func (b *bench) memory(ctx context.Context) (section, error) {
 			return section{}, err
 		}
 		heard := watchNoise()
-		u, err := client(ctx, nil, p.args...)
+		u, err := b.client(ctx, nil, p.args...)
 		if err != nil {
 			return section{}, err
 		}

@@ -58,6 +58,7 @@ type page struct {
 	rounds, seconds int
 	machine         string
 	sections        []section
+	commands        []command
 	broken          []string // measurements that came to nothing, with the reason
 	missing         []string // programs that are not there
 }
@@ -81,6 +82,7 @@ measurement. † marks runs during which that was more than %.2f cores; they are
 	for _, s := range p.sections {
 		b.WriteString(s.String())
 	}
+	p.calls(&b)
 	if len(p.broken)+len(p.missing) > 0 {
 		b.WriteString("## What is not here\n\n")
 	}
@@ -91,6 +93,24 @@ measurement. † marks runs during which that was more than %.2f cores; they are
 		fmt.Fprintf(&b, "- %s: not on this machine\n", name)
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// calls writes the command lines.
+func (p page) calls(b *strings.Builder) {
+	if len(p.commands) == 0 {
+		return
+	}
+	b.WriteString("## The commands\n\nSERVER is an address of the moment, TMP a temporary directory; peers is `go run ./internal/peers`. A program that was called with other values of " +
+		"the same arguments is shown as it was called last. Each is behind `taskset -c CORE`.\n\n```\n")
+	last := ""
+	for _, c := range p.commands {
+		if c.measurement != last {
+			fmt.Fprintf(b, "# %s\n", c.measurement)
+			last = c.measurement
+		}
+		fmt.Fprintln(b, c.line)
+	}
+	b.WriteString("```\n\n")
 }
 
 // targets writes every goal with what came of it.

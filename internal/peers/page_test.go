@@ -94,6 +94,11 @@ func sample() page {
 				rounds("gameday", heard{µ(12, 9), 15_000, 15_000, 1_110_000}),
 				rounds("gor", heard{µ(10, 7), 15_000, 15_000, 5_445_000})), starts}.section(),
 		},
+		commands: []command{
+			{"limit", "wrk -t1 -c64 -d3s http://SERVER/"},
+			{"limit", "gameday replay TMP/full.gdtape --to http://SERVER"},
+			{"memory", "gor --input-file TMP/large.gor"},
+		},
 		broken:  []string{"memory: the time was up, 7m30s"},
 		missing: []string{"k6", "fortio", "k6"},
 	}
@@ -134,4 +139,14 @@ func TestAMeasurementThatWasNotMadeHasNoVerdict(t *testing.T) {
 	for _, s := range []section{saturation{}.section(), schedule{rate: 1}.section(), standstill{}.section(), proxying{}.section(), watching{}.section(), climbed(nil), driftedOf(nil), remembered(1, nil), storedIn(nil), rendering{results: 1}.section()} {
 		require.Empty(t, s.findings, "%s: without a run there is nothing to find", s.title)
 	}
+}
+
+func TestCommandsAreNotedWithoutWhatDiffersFromRunToRun(t *testing.T) {
+	b := &bench{dir: "/tmp/peers123", now: "limit"}
+	b.note([]string{"/bin/gor", "-a", "/tmp/peers123/x", "127.0.0.1:4711"})
+	b.note([]string{"/bin/gor", "-a", "/tmp/peers123/y", "127.0.0.1:4712"})
+	b.note([]string{"/bin/gor", "-a"})
+	b.now = "drift"
+	b.note([]string{"/bin/gor", "-a"})
+	require.Equal(t, []command{{"limit", "gor -a TMP/y SERVER"}, {"limit", "gor -a"}, {"drift", "gor -a"}}, b.commands)
 }

@@ -26,7 +26,7 @@ func (b *bench) play(ctx context.Context, name string, w work, sink ...string) (
 		_, _, _ = collect()
 		return p, false, err
 	}
-	p.client, err = client(ctx, nil, args...)
+	p.client, err = b.client(ctx, nil, args...)
 	var readErr error
 	p.server, p.arrived, readErr = collect()
 	if err != nil {

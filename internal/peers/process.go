@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -59,9 +61,39 @@ func pinned(ctx context.Context, core int, args ...string) *exec.Cmd {
 	return c
 }
 
+// addresses are those of a run: other ones every time.
+var addresses = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+
+// command is a command line that took part in a measurement.
+type command struct{ measurement, line string }
+
+// note keeps a command line for the page, without what differs from run to run. The same program with as many arguments
+// is noted once, as it was called last.
+func (b *bench) note(args []string) {
+	line := strings.Join(args[1:], " ")
+	line = addresses.ReplaceAllString(strings.ReplaceAll(line, b.dir, "TMP"), "SERVER")
+	if line = filepath.Base(args[0]) + " " + line; len(line) > 300 {
+		line = line[:300] + " ..."
+	}
+	c := command{b.now, line}
+	for i, old := range b.commands {
+		if old.measurement == c.measurement && strings.Fields(old.line)[0] == filepath.Base(args[0]) && len(strings.Fields(old.line)) == len(strings.Fields(line)) {
+			b.commands[i] = c
+			return
+		}
+	}
+	b.commands = append(b.commands, c)
+}
+
 // client carries a program out on the client's core and returns what it cost. An exit code of 3 is gameday's word that the
 // load was not offered as planned, which is no error of a measurement. What it prints goes to out, if there is one.
-func client(ctx context.Context, out io.Writer, args ...string) (usage, error) {
+func (b *bench) client(ctx context.Context, out io.Writer, args ...string) (usage, error) {
+	b.note(args)
+	return run(ctx, out, args...)
+}
+
+// run is client, and notes nothing.
+func run(ctx context.Context, out io.Writer, args ...string) (usage, error) {
 	var fault bytes.Buffer
 	c := pinned(ctx, clientCore, args...)
 	c.Stdout, c.Stderr = out, &fault
@@ -92,7 +124,7 @@ func used(s *os.ProcessState) usage {
 func starting(ctx context.Context, args []string) (usage, error) {
 	var user, system []time.Duration
 	for range 3 {
-		u, err := client(ctx, nil, args...)
+		u, err := run(ctx, nil, args...)
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
 			return usage{}, err
@@ -155,7 +187,8 @@ type service struct {
 }
 
 // start runs a program on a core until stop.
-func start(ctx context.Context, core int, args ...string) (*service, error) {
+func (b *bench) start(ctx context.Context, core int, args ...string) (*service, error) {
+	b.note(args)
 	return begin(pinned(ctx, core, args...))
 }
 

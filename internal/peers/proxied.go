@@ -115,7 +115,7 @@ type crossing struct {
 
 // through drives one proxy, or lets it idle when there is no server.
 func (b *bench) through(ctx context.Context, p proxy, listen string, server *nginx) (c crossing, err error) {
-	running, err := start(ctx, clientCore, p.args...)
+	running, err := b.start(ctx, clientCore, p.args...)
 	if err != nil {
 		return c, err
 	}
@@ -145,7 +145,9 @@ func (b *bench) through(ctx context.Context, p proxy, listen string, server *ngi
 	}
 	var out bytes.Buffer
 	begun := time.Now()
-	wrk := pinned(ctx, serverCore, b.find("wrk"), "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", b.seconds), "-s", script, "http://"+listen+"/")
+	args := []string{b.find("wrk"), "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", b.seconds), "-s", script, "http://" + listen + "/"}
+	b.note(args)
+	wrk := pinned(ctx, serverCore, args...)
 	wrk.Stdout = &out
 	if err := wrk.Run(); err != nil {
 		return c, fmt.Errorf("wrk through %s: %w", p.name, err)

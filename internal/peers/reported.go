@@ -76,7 +76,7 @@ func (b *bench) reported(ctx context.Context) (section, error) {
 			args = append([]string{b.find("vegeta"), "plot"}, files...)
 		}
 		var out counter
-		u, err := client(ctx, &out, args...)
+		u, err := b.client(ctx, &out, args...)
 		if err != nil {
 			return r, false, err
 		}

@@ -92,7 +92,7 @@ func (b *bench) saturate(ctx context.Context, http2 bool) (m saturation, err err
 		if err != nil {
 			return load{}, false, err
 		}
-		u, err := client(ctx, nil, p.args...)
+		u, err := b.client(ctx, nil, p.args...)
 		if err != nil {
 			return load{}, false, err
 		}

@@ -56,7 +56,7 @@ http {
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	s, err := start(ctx, serverCore, program, "-c", path)
+	s, err := b.start(ctx, serverCore, program, "-c", path)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (b *bench) sink(ctx context.Context, more ...string) (addr string, collect 
 		return "", nil, err
 	}
 	out := b.path("arrivals")
-	s, err := start(ctx, serverCore, append([]string{self, "sink", "-listen", addr, "-out", out}, more...)...)
+	s, err := b.start(ctx, serverCore, append([]string{self, "sink", "-listen", addr, "-out", out}, more...)...)
 	if err != nil {
 		return "", nil, err
 	}

@@ -62,7 +62,7 @@ func (b *bench) taped(ctx context.Context) (section, error) {
 	forms := []stored{{name: asRecorded}, {name: wholeFrames}, {name: ".gor"}, {name: ".gor.gz"}}
 	for i, path := range []string{shopTape, whole, plain, packed} {
 		b.progress("%s", forms[i].name)
-		if err := forms[i].read(ctx, path, i < 2); err != nil {
+		if err := b.read(ctx, &forms[i], path, i < 2); err != nil {
 			return section{}, err
 		}
 		forms[i].records = len(all)
@@ -70,7 +70,7 @@ func (b *bench) taped(ctx context.Context) (section, error) {
 	return storedIn(forms), nil
 }
 
-func (s *stored) read(ctx context.Context, path string, isTape bool) error {
+func (b *bench) read(ctx context.Context, s *stored, path string, isTape bool) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (s *stored) read(ctx context.Context, path string, isTape bool) error {
 		return err
 	}
 	heard := watchNoise()
-	u, err := client(ctx, nil, self, "decode", "-times", fmt.Sprint(decodings), path)
+	u, err := b.client(ctx, nil, self, "decode", "-times", fmt.Sprint(decodings), path)
 	s.cpu, s.noise = u.cpu().Seconds(), heard()
 	return err
 }
