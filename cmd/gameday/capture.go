@@ -41,6 +41,7 @@ goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes 
 one tape.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --interface eth0 --port 8080 --out shop.gdtape
+  gameday capture --interface eth0 --vxlan --port 8080 --out mirrored.gdtape
   tcpdump -i en0 -U -w - 'tcp port 8080' | gameday capture --pcap - --port 8080 --out shop.gdtape
   gameday capture --interface any --port 8080 --buffer 64MB --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
@@ -59,6 +60,7 @@ one tape.`,
 	f.Var((*byteSize)(&o.Buffer), "buffer", "bytes of packets that the kernel holds while gameday is busy, with --interface (default 16MB)")
 	f.StringVar(&o.Packets, "pcap", "", "file or pipe of packets to read instead, pcap or pcapng; - for standard input")
 	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface or --pcap (repeatable)")
+	addVXLAN(c, &o.VXLAN)
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8888", "address for clients")
 	f.BoolVar(&o.Remote, "allow-remote", false, "let --listen be an address that other machines reach")
 	f.StringVar(&o.Security.Cert, "cert", "", "certificate for clients, PEM; with --key they speak TLS")

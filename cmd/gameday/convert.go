@@ -56,6 +56,7 @@ are made up, at --source-rate.`,
 	f.StringVar(&o.To, "out", "", "file to write; it must not exist yet")
 	f.StringVar(&to, "to", "", "format to write, where the ending of --out does not tell: "+list(wire.Formats()))
 	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
+	addVXLAN(c, &o.VXLAN)
 	f.StringVar(&o.Base, "base", "", "base of the URLs that are written: http://127.0.0.1:8080 (the recorded hosts)")
 	f.BoolVar(&o.Prettify, "prettify", false, "take gzip, deflate and zstd off bodies")
 	f.StringSliceVar(&o.Redact.Headers, "redact-header", nil, "one more header to redact")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // ports is a flag of port numbers: 80, or 80,8080, or given again.
@@ -30,6 +32,13 @@ func (p *ports) Set(text string) error {
 		}
 	}
 	return nil
+}
+
+// addVXLAN adds the flag of tunnels.
+func addVXLAN(c *cobra.Command, port *uint16) {
+	f := c.Flags()
+	f.Uint16Var(port, "vxlan", 0, "look into VXLAN tunnels too, to this UDP port: --vxlan is --vxlan=4789")
+	f.Lookup("vxlan").NoOptDefVal = "4789"
 }
 
 // portsMax keeps the filter for the kernel short.

@@ -77,6 +77,9 @@ type Options struct {
 	// Ports, when there are any, are those of the servers; other connections are ignored. Without them
 	// the server is who was connected to, or, where that was not seen, who has the lower port.
 	Ports []uint16
+	// VXLAN, when it is given, is the UDP port of tunnels in which connections are looked for too. Those of each
+	// virtual network are told apart.
+	VXLAN uint16
 	// Patience is how long bytes that were acknowledged may be late before they count as missed. 0 means 1 s.
 	Patience time.Duration
 	// Retransmit is how long bytes that were not acknowledged are waited for. 0 means 30 s.
@@ -125,22 +128,26 @@ type Stats struct {
 
 // An Assembler puts captured packets in order. It is used by one goroutine.
 type Assembler struct {
-	o     Options
-	conns map[flow]*conn
-	stats Stats
-	held  int
-	clock int64 // latest time of a packet
-	swept int64
+	o       Options
+	decoder decoder
+	conns   map[flow]*conn
+	stats   Stats
+	held    int
+	clock   int64 // latest time of a packet
+	swept   int64
 }
 
 // flow is a connection's key: the same for both directions.
-type flow struct{ a, b endpoint }
+type flow struct {
+	a, b endpoint
+	net  uint32
+}
 
 func flowOf(p *packet) flow {
 	if less(p.src, p.dst) {
-		return flow{p.src, p.dst}
+		return flow{p.src, p.dst, p.net}
 	}
-	return flow{p.dst, p.src}
+	return flow{p.dst, p.src, p.net}
 }
 
 func less(a, b endpoint) bool {
@@ -152,23 +159,32 @@ func less(a, b endpoint) bool {
 
 // New returns an Assembler that calls o.Open.
 func New(o Options) *Assembler {
-	return &Assembler{o: o.withDefaults(), conns: make(map[flow]*conn)}
+	return &Assembler{o: o.withDefaults(), decoder: decoder{vxlan: o.VXLAN}, conns: make(map[flow]*conn)}
 }
 
 // Stats is the account so far.
-func (a *Assembler) Stats() Stats { return a.stats }
+func (a *Assembler) Stats() Stats {
+	s := a.stats
+	s.Ignored[Fragment] += a.decoder.fragments.lost
+	return s
+}
 
 // Packet takes one captured frame, of which data holds the first of wire bytes, in the order of capture. It
 // keeps no reference to data.
 func (a *Assembler) Packet(at time.Time, link LinkType, data []byte, wire int) {
 	a.stats.Packets++
+	now := at.UnixNano()
 	var p packet
-	if why := a.useful(link, data, wire, &p); why != used {
+	switch why := a.useful(now, link, data, wire, &p); why {
+	case used:
+		a.tick(now)
+	case pending:
+		a.tick(now)
+		return
+	default:
 		a.stats.Ignored[why]++
 		return
 	}
-	now := at.UnixNano()
-	a.tick(now)
 	key := flowOf(&p)
 	c := a.conns[key]
 	if c != nil && c.reopens(&p) {
@@ -184,8 +200,9 @@ func (a *Assembler) Packet(at time.Time, link LinkType, data []byte, wire int) {
 	c.packet(&p, now)
 }
 
-func (a *Assembler) useful(link LinkType, data []byte, wire int, p *packet) Reason {
-	if why := decode(link, data, wire, p); why != used {
+func (a *Assembler) useful(now int64, link LinkType, data []byte, wire int, p *packet) Reason {
+	a.decoder.now = now
+	if why := a.decoder.decode(link, data, wire, p); why != used {
 		return why
 	}
 	if len(a.o.Ports) > 0 && !slices.Contains(a.o.Ports, p.src.port) && !slices.Contains(a.o.Ports, p.dst.port) {
@@ -230,6 +247,7 @@ func (a *Assembler) tick(now int64) {
 		return
 	}
 	a.swept = a.clock
+	a.decoder.fragments.expire(a.clock)
 	var over, waiting []*conn
 	for _, c := range a.conns {
 		idle := a.o.Idle
@@ -283,4 +301,5 @@ func (a *Assembler) Close() {
 	for _, c := range inOrder(all) {
 		a.forget(c, Stopped)
 	}
+	a.decoder.fragments.close()
 }

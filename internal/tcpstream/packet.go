@@ -25,6 +25,7 @@ const (
 	etherIPv4 = 0x0800
 	etherIPv6 = 0x86dd
 	protoTCP  = 6
+	protoUDP  = 17
 
 	flagFIN = 1 << 0
 	flagSYN = 1 << 1
@@ -40,11 +41,14 @@ const (
 	used        Reason = iota
 	NotTCP             // not IP, or not TCP: what a capture without filter holds
 	OtherPort          // TCP, but of no port that was asked for
-	Fragment           // a piece of a fragmented IP packet; pieces are not put together
+	Fragment           // a piece of an IP packet that did not become whole
 	Malformed          // the headers contradict themselves, or are cut off
 	UnknownLink        // a link type that cannot be read
 	reasons
 )
+
+// pending is the Reason of a fragment that waits for others. It is not counted: it will be used, or be a Fragment.
+const pending Reason = 255
 
 // String names the reason as it stands in accounts.
 func (r Reason) String() string {
@@ -57,7 +61,8 @@ type packet struct {
 	seq, ack uint32
 	flags    uint8
 	data     []byte
-	cut      int // payload bytes that the capture did not keep
+	cut      int    // payload bytes that the capture did not keep
+	net      uint32 // the tunnel that it came through; 0 for none
 }
 
 // endpoint is an address and a port; IPv4 addresses are mapped into IPv6.
@@ -70,8 +75,15 @@ func (e endpoint) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(e.addr).Unmap(), e.port)
 }
 
+// decoder reads the headers of frames. It keeps pieces of packets until they are whole.
+type decoder struct {
+	vxlan     uint16 // UDP port of tunnels; 0 for none
+	now       int64  // time of the packet
+	fragments fragments
+}
+
 // decode reads the headers of a frame that had so many bytes on the wire, of which frame holds the first.
-func decode(link LinkType, frame []byte, wire int, p *packet) Reason {
+func (d *decoder) decode(link LinkType, frame []byte, wire int, p *packet) Reason {
 	wire = max(wire, len(frame))
 	b, why := network(link, frame)
 	if why != used {
@@ -83,11 +95,24 @@ func decode(link LinkType, frame []byte, wire int, p *packet) Reason {
 	}
 	switch b[0] >> 4 {
 	case 4:
-		return decodeIPv4(b, wire, p)
+		return d.ipv4(b, wire, p)
 	case 6:
-		return decodeIPv6(b, wire, p)
+		return d.ipv6(b, wire, p)
 	}
 	return NotTCP
+}
+
+// carries reports whether TCP can be in a packet of the protocol.
+func (d *decoder) carries(protocol byte) bool {
+	return protocol == protoTCP || protocol == protoUDP && d.vxlan != 0
+}
+
+// transport reads what an IP packet carries: so many bytes, of which b holds the first.
+func (d *decoder) transport(protocol byte, b []byte, length int, p *packet) Reason {
+	if protocol == protoUDP {
+		return d.tunnel(b, length, p)
+	}
+	return decodeTCP(b, length, p)
 }
 
 // network returns what follows the link header, when it says that it is IP.
@@ -132,7 +157,7 @@ func ether(b []byte, typeAt, end int) ([]byte, Reason) {
 	return b, used
 }
 
-func decodeIPv4(b []byte, wire int, p *packet) Reason {
+func (d *decoder) ipv4(b []byte, wire int, p *packet) Reason {
 	if len(b) < 20 {
 		return Malformed
 	}
@@ -143,13 +168,22 @@ func decodeIPv4(b []byte, wire int, p *packet) Reason {
 	switch {
 	case header < 20 || header > len(b) || total < header || total > wire:
 		return Malformed
-	case b[9] != protoTCP:
+	case !d.carries(b[9]):
 		return NotTCP
-	case binary.BigEndian.Uint16(b[6:])&0x3fff != 0: // more fragments, or an offset
-		return Fragment
 	}
 	p.src.addr, p.dst.addr = mapped(b[12:16]), mapped(b[16:20])
-	return decodeTCP(b[header:min(total, len(b))], total-header, p)
+	data, length := b[header:min(total, len(b))], total-header
+	if place := binary.BigEndian.Uint16(b[6:]); place&0x3fff != 0 { // more fragments, or an offset
+		whole, why := d.fragments.add(fragment{
+			of:     datagram{p.src.addr, p.dst.addr, uint32(binary.BigEndian.Uint16(b[4:])), b[9], p.net},
+			offset: int(place&0x1fff) * 8, more: place&0x2000 != 0, data: data, cut: length - len(data),
+		}, d.now)
+		if why != used {
+			return why
+		}
+		data, length = whole, len(whole)
+	}
+	return d.transport(b[9], data, length, p)
 }
 
 func mapped(b []byte) (a [16]byte) {
@@ -158,7 +192,7 @@ func mapped(b []byte) (a [16]byte) {
 	return a
 }
 
-func decodeIPv6(b []byte, wire int, p *packet) Reason {
+func (d *decoder) ipv6(b []byte, wire int, p *packet) Reason {
 	if len(b) < 40 {
 		return Malformed
 	}
@@ -172,16 +206,25 @@ func decodeIPv6(b []byte, wire int, p *packet) Reason {
 	p.src.addr, p.dst.addr = [16]byte(b[8:24]), [16]byte(b[24:40])
 	next, at := b[6], 40
 	b = b[:min(total, len(b))]
-	for next != protoTCP {
+	for !d.carries(next) {
 		if at+8 > len(b) {
 			return extension(next, Malformed)
 		}
 		switch next {
-		case 44: // a fragment header; one that holds the whole packet is no harm
-			if binary.BigEndian.Uint16(b[at+2:])&0xfff9 != 0 {
-				return Fragment
+		case 44:
+			place := binary.BigEndian.Uint16(b[at+2:])
+			if place&0xfff9 == 0 { // the only fragment
+				next, at = b[at], at+8
+				continue
 			}
-			next, at = b[at], at+8
+			whole, why := d.fragments.add(fragment{
+				of:     datagram{p.src.addr, p.dst.addr, binary.BigEndian.Uint32(b[at+4:]), b[at], p.net},
+				offset: int(place &^ 7), more: place&1 != 0, data: b[at+8:], cut: total - len(b),
+			}, d.now)
+			if why != used {
+				return why
+			}
+			next, b, at, total = b[at], whole, 0, len(whole)
 		case 0, 43, 60: // hop by hop, routing, destination options
 			next, at = b[at], at+8+int(b[at+1])*8
 		default:
@@ -191,7 +234,7 @@ func decodeIPv6(b []byte, wire int, p *packet) Reason {
 			return Malformed
 		}
 	}
-	return decodeTCP(b[at:], total-at, p)
+	return d.transport(next, b[at:], total-at, p)
 }
 
 // extension tells a header that is cut off from one that leads nowhere.

@@ -26,8 +26,9 @@ type CaptureOptions struct {
 	Interfaces []string // watched instead, when there are any: what passes them from and to Ports; see passive.Interfaces
 	Packets    string   // read instead: a file or pipe of pcap or pcapng, "-" for standard input
 	Ports      []uint16
-	Buffer     int64 // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
-	Remote     bool  // Listen may be an address that other machines reach
+	VXLAN      uint16 // UDP port of tunnels that packets come through; 0 for none
+	Buffer     int64  // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
+	Remote     bool   // Listen may be an address that other machines reach
 	Security   Security
 	Out        string // path of the tape, or of the directory of a reel
 	Rotation   Rotation

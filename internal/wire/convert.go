@@ -28,6 +28,7 @@ type ConvertOptions struct {
 	From, To string                // paths; To must not exist yet
 	Import   capture.ImportOptions // how From is read, when it is no tape
 	Ports    []uint16              // of servers, when From holds packets; all when empty
+	VXLAN    uint16                // UDP port of tunnels in such packets; 0 for none
 	Format   capture.Format        // of To; empty lets the ending of its name decide
 	Base     string                // of URLs in what is written; empty means the recorded hosts
 	Rules    Rules

@@ -36,7 +36,7 @@ func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done C
 		return done, err
 	}
 	watch := passive.New(from, w, passive.Options{
-		Ports: o.Ports, Problem: o.Problem,
+		Ports: o.Ports, VXLAN: o.VXLAN, Problem: o.Problem,
 		Options: capture.Options{Source: o.From, Start: from.Start(), Redact: redactor.Exchange, Sessions: o.Import.Sessions, Wait: true},
 	})
 	err = errors.Join(watch.Run(ctx), w.Close())

@@ -40,7 +40,7 @@ func (o CaptureOptions) capturePackets(ctx context.Context) (replay.Counts, erro
 		o.Ready(from.name)
 	}
 	options.Wait = from.wait
-	watch := passive.New(from, w, passive.Options{Options: options, Ports: o.Ports, Problem: o.Problem})
+	watch := passive.New(from, w, passive.Options{Options: options, Ports: o.Ports, VXLAN: o.VXLAN, Problem: o.Problem})
 	counts, err := o.run(ctx, watch.Tap, w, func() error { return watch.Run(ctx) })
 	return counts, errors.Join(err, from.close())
 }
@@ -58,7 +58,7 @@ func (o CaptureOptions) packetSource(ctx context.Context) (packetSource, error) 
 	case len(o.Ports) == 0:
 		return packetSource{}, Refused{errors.New("capture from an interface: say with --port which ports the service has")}
 	}
-	from, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, Buffer: o.Buffer}.Open()
+	from, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, VXLAN: o.VXLAN, Buffer: o.Buffer}.Open()
 	if err != nil {
 		return packetSource{}, err
 	}

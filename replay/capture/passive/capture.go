@@ -37,6 +37,8 @@ type Options struct {
 	capture.Options
 	// Ports are those of the servers. Without them everything that turns out to be HTTP/1 is captured.
 	Ports []uint16
+	// VXLAN, when it is given, is the UDP port of tunnels that traffic is looked for in too; usually 4789.
+	VXLAN uint16
 	// Problem, when set, is told what is wrong with the source but does not end the capture.
 	Problem func(error)
 }
@@ -69,8 +71,8 @@ func New(from Packets, to replay.Recorder, o Options) *Watch {
 	return &Watch{
 		Tap: in.Tap, collector: c, from: from, problem: o.Problem,
 		assembler: tcpstream.New(tcpstream.Options{
-			Ports: o.Ports,
-			Open:  func(t tcpstream.Conn) tcpstream.Handler { return newConn(c, t) },
+			Ports: o.Ports, VXLAN: o.VXLAN,
+			Open: func(t tcpstream.Conn) tcpstream.Handler { return newConn(c, t) },
 		}),
 	}
 }

@@ -6,10 +6,10 @@ import (
 )
 
 // filter is a program for the kernel that takes packets, from their IP header on, that are TCP from or to one of the ports,
-// or any TCP when there are none, of the interfaces with the given numbers, or of any. What it cannot tell it takes:
+// or any TCP when there are none, or UDP to the port of tunnels when there is one, of the interfaces with the given numbers, or of any. What it cannot tell it takes:
 // fragments, and IPv6 packets with extension headers. A loopback device shows each packet twice, as it goes out and as it comes
 // in; the first is left out.
-func filter(ports []uint16, interfaces []int) []bpf.Instruction {
+func filter(ports []uint16, tunnel uint16, interfaces []int) []bpf.Instruction {
 	const all = 1 << 30
 	var a assembly
 	if len(interfaces) > 1 {
@@ -30,20 +30,37 @@ func filter(ports []uint16, interfaces []int) []bpf.Instruction {
 	a.jump(bpf.JumpNotEqual, 4, "no")
 
 	a.add(bpf.LoadAbsolute{Off: 9, Size: 1})
+	if tunnel != 0 {
+		a.jump(bpf.JumpEqual, unix.IPPROTO_UDP, "v4 udp")
+	}
 	a.jump(bpf.JumpNotEqual, unix.IPPROTO_TCP, "no")
 	a.add(bpf.LoadAbsolute{Off: 6, Size: 2})
 	a.jump(bpf.JumpBitsSet, 0x3fff, "yes")
 	a.add(bpf.LoadMemShift{Off: 0})
 	a.ports(ports)
 
+	a.label("v4 udp")
+	a.add(bpf.LoadAbsolute{Off: 6, Size: 2})
+	a.jump(bpf.JumpBitsSet, 0x3fff, "yes")
+	a.add(bpf.LoadMemShift{Off: 0})
+	a.always("udp")
+
 	a.label("v6")
 	a.add(bpf.LoadAbsolute{Off: 6, Size: 1})
 	for _, extension := range []uint32{unix.IPPROTO_HOPOPTS, unix.IPPROTO_ROUTING, unix.IPPROTO_FRAGMENT, unix.IPPROTO_DSTOPTS} {
 		a.jump(bpf.JumpEqual, extension, "yes")
 	}
-	a.jump(bpf.JumpNotEqual, unix.IPPROTO_TCP, "no")
 	a.add(bpf.LoadConstant{Dst: bpf.RegX, Val: 40})
+	if tunnel != 0 {
+		a.jump(bpf.JumpEqual, unix.IPPROTO_UDP, "udp")
+	}
+	a.jump(bpf.JumpNotEqual, unix.IPPROTO_TCP, "no")
 	a.ports(ports)
+
+	a.label("udp") // at register X
+	a.add(bpf.LoadIndirect{Off: 2, Size: 2})
+	a.jump(bpf.JumpEqual, uint32(tunnel), "yes")
+	a.always("no")
 
 	a.label("yes")
 	a.add(bpf.RetConstant{Val: all})

@@ -16,6 +16,8 @@ type Interfaces struct {
 	Names []string
 	// Ports are those of the servers; all when there are none.
 	Ports []uint16
+	// VXLAN, when it is given, is the UDP port of tunnels whose packets are captured too, whatever is in them.
+	VXLAN uint16
 	// Buffer is how many bytes of packets the kernel holds for a reader that is late, from BufferMin to BufferMax. 0
 	// means 16 MiB, which is an eighth of a second of a full link of 1 Gbit/s.
 	Buffer int64

@@ -78,7 +78,7 @@ func (i Interfaces) Open() (Packets, error) {
 		return nil, fmt.Errorf("capture from %s: open packet socket: %w", name, err)
 	}
 	r := &ring{name: name, file: os.NewFile(uintptr(fd), "packet socket"), blocks: buffer / blockBytes}
-	if err := r.open(fd, indexes, filter(i.Ports, indexes)); err != nil {
+	if err := r.open(fd, indexes, filter(i.Ports, i.VXLAN, indexes)); err != nil {
 		return nil, errors.Join(fmt.Errorf("capture from %s: %w", name, err), r.Close())
 	}
 	return r, nil
