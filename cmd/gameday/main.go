@@ -143,7 +143,23 @@ func newRoot(g *global) *cobra.Command {
 		newRun(g), newPlan(g), newUp(g), newJudge(g), newReport(g), newQuery(g), newRecover(g), newDoctor(g),
 		newCapture(g), newReplay(g), newTape(g), newSchema(g), newMonkeys(g),
 	)
+	instruct(root)
 	return root
+}
+
+// instruct lets a verb that is called with too few or too many arguments say which ones it takes.
+func instruct(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fmt.Errorf("%w: call it as `%s`; `%s --help` has examples", err, c.UseLine(), c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, verb := range c.Commands() {
+		instruct(verb)
+	}
 }
 
 // version names the build: the module's version, or the commit.

@@ -57,10 +57,10 @@ type UpOptions struct {
 func Up(ctx context.Context, o UpOptions) (*Topology, error) {
 	t, err := local.Load(o.Topology)
 	if err != nil {
-		return nil, err
+		return nil, Refused{err}
 	}
 	if err := t.Replicate(o.Replicas); err != nil {
-		return nil, err
+		return nil, Refused{err}
 	}
 	s, err := local.Up(ctx, local.Config{Topology: t, Dir: o.Dir, Seed: o.Seed, Env: o.Env, Patience: o.Patience, Waiting: o.Waiting})
 	if err != nil {
@@ -170,7 +170,7 @@ func Dir(root, ref string) (string, error) {
 // existing opens a store that is there already: who only looks makes none.
 func existing(root string) (*store.Store, error) {
 	if _, err := os.Stat(root); err != nil {
-		return nil, fmt.Errorf("open store: %w: name the directory of the runs with --store", err)
+		return nil, fmt.Errorf("open store: %w: name the directory of the runs with --store; the first run makes it", err)
 	}
 	return store.Open(root)
 }

@@ -210,17 +210,17 @@ func (w *World) held() []gameday.Hold {
 	return list
 }
 
-// probe walks the rules of every way from one endpoint to another.
 // slowClose is for how long rules hold the end of a connection back.
 func (w *World) slowClose(from, to gameday.Endpoint) (held gameday.Duration) {
 	for _, h := range w.holds {
-		if h.rule != nil && covers(h.rule.From, from) && covers(h.rule.To, to) {
+		if h.rule != nil && matches(h.rule.From, from) && matches(h.rule.To, to) {
 			held = max(held, h.rule.SlowClose)
 		}
 	}
 	return held
 }
 
+// probe makes the round trip from one endpoint to another under the rules that apply to all of it.
 func (w *World) probe(from, to gameday.Endpoint) (gameday.Duration, error) {
 	alive := func(e gameday.Endpoint) bool {
 		return slices.ContainsFunc(w.instances, func(t gameday.Target) bool {
@@ -238,7 +238,7 @@ func (w *World) probe(from, to gameday.Endpoint) (gameday.Duration, error) {
 	}
 	took := trip
 	for _, h := range w.holds {
-		if h.rule == nil || !covers(h.rule.From, from) || !covers(h.rule.To, to) {
+		if h.rule == nil || !matches(h.rule.From, from) || !matches(h.rule.To, to) {
 			continue
 		}
 		if h.rule.Cut || h.rule.BlackHole || h.rule.Reset {
@@ -256,6 +256,3 @@ func (w *World) probe(from, to gameday.Endpoint) (gameday.Duration, error) {
 func matches(e, place gameday.Endpoint) bool {
 	return (e.Service == "" || e.Service == place.Service) && (e.Zone == "" || e.Zone == place.Zone)
 }
-
-// covers reports whether a rule's endpoint applies to all of a probe's.
-func covers(rule, probe gameday.Endpoint) bool { return matches(rule, probe) }
