@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gameday-dev/gameday"
 )
@@ -26,8 +27,9 @@ func (a Answer) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, erro
 	if r.Metrics == nil {
 		return f, errNoMetrics
 	}
+	facts := factsOf(r)
 	var err error
-	if f.From, f.To, err = a.window(r, factsOf(r)); err != nil {
+	if f.From, f.To, err = a.window(r, facts); err != nil {
 		return f, err
 	}
 	// Events happen between the milliseconds that metrics count in; steps must meet the answers' times.
@@ -42,7 +44,15 @@ func (a Answer) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, erro
 	if err != nil {
 		return f, err
 	}
+	stop, stopped := facts.stopped()
+	stopped = stopped && stop < f.To
+	if stopped { // what was seen of a system that is left alone says nothing
+		seconds = slices.DeleteFunc(seconds, func(v verdict) bool { return v.at > stop })
+	}
 	a.conclude(&f, seconds)
+	if stopped && !a.decided(f.Outcome) {
+		f.Outcome, f.Why = gameday.Unknown, "the run was stopped at "+clock(stop)
+	}
 	if f.Outcome == gameday.Pass {
 		err = q.mustHaveSeen(ctx, a.Spec.PromQL)
 	}
@@ -138,6 +148,14 @@ func (a Answer) conclude(f *gameday.Finding, seconds []verdict) {
 			f.Observed = fmt.Sprintf("%s at %s; %s", decided.text, clock(decided.at), f.Observed)
 		}
 	}
+}
+
+// decided reports whether no further second could have changed the outcome.
+func (a Answer) decided(outcome gameday.Outcome) bool {
+	if a.Spec.Once {
+		return outcome == gameday.Pass
+	}
+	return outcome == gameday.Fail
 }
 
 func allOf(seconds []verdict) gameday.Outcome {

@@ -167,3 +167,34 @@ func FuzzCondition(f *testing.F) {
 		}
 	})
 }
+
+func TestNothingThatCameAfterAStopIsHeldAgainstAnybody(t *testing.T) {
+	const stop = faultFrom + 5
+	for _, row := range []struct {
+		about string
+		once  bool
+		holds func(second int) bool
+		want  gameday.Outcome
+	}{
+		{"it broke after the stop", false, func(s int) bool { return s <= stop }, gameday.Unknown},
+		{"it held until the stop, and nobody knows of the rest", false, func(int) bool { return true }, gameday.Unknown},
+		{"it broke before the stop", false, func(s int) bool { return s != stop-2 }, gameday.Fail},
+		{"once was enough, and it was before the stop", true, func(s int) bool { return s == stop-2 }, gameday.Pass},
+		{"once would have been enough", true, func(s int) bool { return s == stop+2 }, gameday.Unknown},
+	} {
+		t.Run(row.about, func(t *testing.T) {
+			w := newWorld(t)
+			w.series("well", nil, func(at gameday.Duration) (float64, bool) {
+				if row.holds(int(at / second)) {
+					return 1, true
+				}
+				return 0, true
+			})
+			w.run.Plan.Assertions = []gameday.AssertionSpec{{Name: "all is well", PromQL: "well", Expect: "== 1", During: gameday.During, Once: row.once, Severity: gameday.SeverityFail}}
+			end := len(w.run.Events) - 1
+			w.run.Events = append(w.run.Events[:end:end], gameday.Event{At: stop * second, Kind: gameday.EventSignal, Text: "interrupt"}, w.run.Events[end])
+			f := finding(t, w.judge(), "all is well")
+			require.Equal(t, row.want.String(), f.Outcome.String(), "%s %s", f.Observed, f.Why)
+		})
+	}
+}
