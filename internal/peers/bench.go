@@ -36,22 +36,22 @@ type measurement struct {
 	take func(context.Context) (section, error)
 }
 
-// measurements lists them in the order of the page.
+// measurements lists them in the order of the page: what is wanted most comes first.
 func (b *bench) measurements() []measurement {
 	return []measurement{
 		{"limit", func(ctx context.Context) (section, error) { return b.limit(ctx, false) }},
-		{"http2", func(ctx context.Context) (section, error) { return b.limit(ctx, true) }},
 		{"open", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 5000) }},
 		{"open10", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 10_000) }},
-		{"beside", b.burned},
 		{"highest", b.highest},
 		{"drift", b.drifting},
 		{"stall", b.stall},
 		{"memory", b.memory},
 		{"tape", b.taped},
-		{"report", b.reported},
 		{"proxy", b.proxied},
 		{"capture", b.capturing},
+		{"report", b.reported},
+		{"beside", b.burned},
+		{"http2", func(ctx context.Context) (section, error) { return b.limit(ctx, true) }},
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 )
 
 func ladder() []int {
-	return []int{5000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000}
+	return []int{5000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000}
 }
 
 // step is what a program showed at one rate.

@@ -16,7 +16,7 @@ import (
 // the same recording, for it does not come to its end in any time that can be waited for.
 const (
 	memoryRate = 30_000
-	gorReads   = 8 * time.Second
+	gorReads   = 6 * time.Second
 )
 
 // held is what a program had in memory at most.
@@ -101,7 +101,8 @@ func remembered(requests int, all []held) section {
 	for _, h := range all {
 		s.row(h.name, megabytes(inMegabytes(h.peak)), megabytes(inMegabytes(h.half)), grouped(int64(h.served)), h.wall, contest[held]{{h.name, 0, h.noise, h}}.beside(h.name))
 		if h.name == "gameday" && h.served >= 1_000_000 {
-			s.find("memory", inMegabytes(h.peak), fmt.Sprintf("the first half of the time took %s", megabytes(inMegabytes(h.half))))
+			s.find("memory", inMegabytes(h.peak), fmt.Sprintf("the peak of the first half is %s; it took %s for a schedule of %s",
+				megabytes(inMegabytes(h.half)), short(h.wall), time.Duration(requests)*time.Second/memoryRate))
 		}
 	}
 	return s

@@ -68,7 +68,7 @@ func sample() page {
 				}},
 				{"vegeta", []step{{rate: 5000, due: 10_000, lost: 3, late: 2 * ms, client: 0.4, server: 0.2}}},
 			}),
-			driftedOf([]drifted{{"gameday", 0.1, -3 * us, 20 * us, noise{}}, {"gameday", 10, 12 * us, 31 * us, noise{other: 0.3}}, {"vegeta", 1, 400 * us, 2 * ms, noise{}}}),
+			driftedOf([]drifted{{"gameday", 0.1, -3 * us, 20 * us, noise{}}, {"gameday", 10, 12 * us, 31 * us, noise{other: 0.3}}}),
 			standstill{join(
 				rounds("gameday", stalled{1930 * ms, 1920 * ms}),
 				rounds("vegeta", stalled{2 * ms, 1930 * ms}))}.section(),

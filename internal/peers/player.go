@@ -70,7 +70,7 @@ func (b *bench) player(name string, w work, addr string) ([]string, error) {
 		if b.find(name) == "" {
 			return nil, nil
 		}
-		return []string{b.find(name), "--input-file", path, "--output-http", "http://" + addr, "--exit-after", (4*length + time.Second).Round(time.Second).String()}, w.gor(path, addr)
+		return []string{b.find(name), "--input-file", path, "--output-http", "http://" + addr, "--exit-after", (2*length + time.Second).Round(time.Second).String()}, w.gor(path, addr)
 	}
 	return nil, fmt.Errorf("no program %q", name)
 }
