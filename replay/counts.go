@@ -60,13 +60,17 @@ func (t *Tally) UnmarshalJSON(b []byte) error {
 // Counts is what became of the exchanges of one source. Each that arrived is in exactly one of
 // Captured, Filtered, Sampled and Lost, so that a missing exchange always has a reason.
 type Counts struct {
-	Captured  uint64 `json:"captured"`              // handed to the recorder and stored
-	Filtered  Tally  `json:"filtered,omitempty"`    // left out, by rule
-	Sampled   uint64 `json:"sampled_out,omitempty"` // left out by sampling
-	Lost      Tally  `json:"lost,omitempty"`        // by cause
-	Truncated uint64 `json:"truncated,omitempty"`   // of the captured: a body was over the limit
-	Cut       uint64 `json:"cut,omitempty"`         // of the captured: the exchange broke off
-	Shape     uint64 `json:"shape_only,omitempty"`  // of the captured: from a log, without headers and bodies
+	Captured uint64 `json:"captured"`              // handed to the recorder and stored
+	Filtered Tally  `json:"filtered,omitempty"`    // left out, by rule
+	Sampled  uint64 `json:"sampled_out,omitempty"` // left out by sampling
+	Lost     Tally  `json:"lost,omitempty"`        // by cause
+
+	// Spans say when the sampled ones were left out, in order of time for each source.
+	Spans []SampledSpan `json:"sampled_spans,omitempty"`
+
+	Truncated uint64 `json:"truncated,omitempty"`  // of the captured: a body was over the limit
+	Cut       uint64 `json:"cut,omitempty"`        // of the captured: the exchange broke off
+	Shape     uint64 `json:"shape_only,omitempty"` // of the captured: from a log, without headers and bodies
 
 	// Messages of switched connections have books of their own: those stored, and those lost, by cause.
 	Messages     uint64 `json:"messages,omitempty"`
@@ -97,6 +101,7 @@ func (c Counts) Add(d Counts) Counts {
 	c = c.Clone()
 	c.Captured += d.Captured
 	c.Sampled += d.Sampled
+	c.Sample(d.Spans...)
 	c.Truncated += d.Truncated
 	c.Cut += d.Cut
 	c.Shape += d.Shape
@@ -123,6 +128,7 @@ func (c Counts) Add(d Counts) Counts {
 func (c Counts) Clone() Counts {
 	c.Filtered, c.Lost, c.MessagesLost = maps.Clone(c.Filtered), maps.Clone(c.Lost), maps.Clone(c.MessagesLost)
 	c.Packets, c.Bytes = maps.Clone(c.Packets), maps.Clone(c.Bytes)
+	c.Spans = slices.Clone(c.Spans)
 	return c
 }
 

@@ -36,6 +36,10 @@ func ShowTape(w io.Writer, path string, i tape.Info) error {
 	}
 	for _, source := range slices.Sorted(maps.Keys(i.Ledger)) {
 		line("Ledger", "%s: %s", source, account(i.Ledger[source]))
+		for _, s := range i.Ledger[source].Spans[:min(len(i.Ledger[source].Spans), maxShown)] {
+			line("Sampled", "+%s to +%s: %.1f %% of the sessions taken, %d exchanges left out: %s",
+				s.From.Round(time.Millisecond), s.To.Round(time.Millisecond), 100*s.Share, s.Out, orNone(s.Why, "as asked for"))
+		}
 	}
 	if i.Completeness != nil {
 		line("Complete", "%.2f %% of what was to be captured", 100**i.Completeness)

@@ -5,8 +5,6 @@ import (
 	"runtime/metrics"
 	"sync"
 	"time"
-
-	"github.com/gameday-dev/gameday/replay"
 )
 
 // A Budget is what recording may take from the system that it watches. The zero value sets no
@@ -46,10 +44,8 @@ type governor struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
 
-	share   float64 // of Options.Sample that is taken
-	since   time.Duration
-	why     string // the share is less than one
-	sampled uint64 // count of those sampled out when it became so
+	share float64 // of Options.Sample that is taken
+	why   string  // it is, or was, less than one
 }
 
 func newGovernor(t *Tap, b Budget) *governor {
@@ -68,7 +64,6 @@ func (g *governor) close() {
 	}
 	close(g.stop)
 	g.done.Wait()
-	g.note(time.Since(g.tap.o.Start))
 }
 
 func (g *governor) run() {
@@ -137,29 +132,17 @@ func (g *governor) step(cpu float64, memory int64) {
 	g.set(share, over)
 }
 
-// set changes the share; each stretch of time with another share than one becomes a gap record.
+// set changes the share; each stretch of time in which that leaves something out becomes a span of the ledger and a gap record.
 func (g *governor) set(share float64, why string) {
 	if share == g.share {
 		return
 	}
-	g.note(time.Since(g.tap.o.Start))
 	g.share = share
 	if why != "" {
 		g.why = why
 	}
 	g.tap.sampler.set(g.tap.o.Sample * share)
-}
-
-// note tells the tape of the stretch that ends now, and begins another.
-func (g *governor) note(now time.Duration) {
-	out := g.tap.queue.ledger().Sampled
-	if g.share < 1 && out > g.sampled {
-		g.tap.queue.note(replay.Gap{
-			From: g.since, To: now, Lost: out - g.sampled,
-			Cause: fmt.Sprintf("sampled down to %.1f %% of the sessions: %s", 100*g.tap.sampler.rate(), g.why),
-		})
-	}
-	g.since, g.sampled = now, out
+	g.tap.queue.sample(g.tap.o.Sample*share, g.why, time.Since(g.tap.o.Start))
 }
 
 // memoryOf is what the runtime has from the system and did not give back.

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,22 @@ func (g *gaps) Gap(gap replay.Gap) error {
 }
 
 func (g *gaps) Account(string, replay.Counts) error { return nil }
+
+func TestSamplingThatWasAskedForHasItsSpan(t *testing.T) {
+	r := &gaps{}
+	tap := NewTap(r, Options{Sample: 0.5})
+	for i := range 100 {
+		tap.Begin(&replay.Exchange{Header: replay.Header{{Name: "Cookie", Value: fmt.Sprint("sid=", i)}}}).End(nil)
+	}
+	require.NoError(t, tap.Close())
+	c := tap.Counts()
+	require.Positive(t, c.Sampled)
+	require.Len(t, c.Spans, 1)
+	require.Equal(t, c.Sampled, c.Spans[0].Out)
+	require.InDelta(t, 0.5, c.Spans[0].Share, 1e-9)
+	require.Empty(t, c.Spans[0].Why)
+	require.Empty(t, r.gaps, "what was asked for is no gap")
+}
 
 func TestAGovernorHalvesAndRecovers(t *testing.T) {
 	tap := NewTap(&gaps{}, Options{})
@@ -98,7 +115,16 @@ func TestASlowRecorderIsSampledDownByWholeSessions(t *testing.T) {
 			require.Contains(t, g.Cause, "of a core, over 20 %")
 			told += g.Lost
 		}
-		require.LessOrEqual(t, told, c.Sampled, "sessions stay out when there is room again, and are counted without a gap")
+		require.Equal(t, c.Sampled, told, "sessions that stay out when there is room again, too")
+		var out uint64
+		end := time.Duration(0)
+		for _, s := range c.Spans {
+			require.GreaterOrEqual(t, s.From, end, "spans follow each other")
+			require.GreaterOrEqual(t, s.To, s.From)
+			require.Contains(t, s.Why, "of a core, over 20 %")
+			out, end = out+s.Out, s.To
+		}
+		require.Equal(t, c.Sampled, out, "the ledger says when each was left out")
 	})
 }
 

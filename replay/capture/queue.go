@@ -26,6 +26,7 @@ type queue struct {
 	mu     sync.Mutex
 	closed bool
 	counts replay.Counts
+	span   replay.SampledSpan     // under way
 	gaps   map[string]*replay.Gap // what was lost since the last gap records, by cause
 	notes  []replay.Gap           // to be recorded as they are
 	err    error                  // the first error of the recorder
@@ -49,7 +50,7 @@ func (e parcel) reserved() int {
 func newQueue(r replay.Recorder, o Options, s *sampler, g *gate) *queue {
 	q := &queue{
 		o: o, recorder: r, sessions: newSessions(o.Sessions), sampler: s, gate: g,
-		in: make(chan parcel, o.QueueMax), gaps: make(map[string]*replay.Gap),
+		in: make(chan parcel, o.QueueMax), gaps: make(map[string]*replay.Gap), span: replay.SampledSpan{Share: o.Sample},
 	}
 	q.done.Go(q.drain)
 	return q
@@ -146,17 +147,42 @@ func (q *queue) filtered(rule string) {
 	q.counts.Filtered.Count(rule, 1)
 }
 
-func (q *queue) sampledOut() {
+// sampledOut counts an exchange whose session is left out.
+func (q *queue) sampledOut(at time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.counts.Sampled++
+	q.leaveOut(at)
 }
 
-// note records a gap that others know of.
-func (q *queue) note(g replay.Gap) {
+// leaveOut is sampledOut for a caller that holds the lock.
+func (q *queue) leaveOut(at time.Duration) {
+	q.counts.Sampled++
+	q.span.Out++
+	q.span.To = max(q.span.To, at)
+}
+
+// sample notes that from now on another share of the sessions is taken; why is empty when that was asked for.
+func (q *queue) sample(share float64, why string, now time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.notes = append(q.notes, g)
+	q.endSpan()
+	q.span = replay.SampledSpan{From: now, To: now, Share: share, Why: why}
+}
+
+// endSpan takes the span under way to the books, if anything was left out in it; where a budget asked for it, as a gap of
+// the tape, too. The caller holds the lock.
+func (q *queue) endSpan() {
+	s := q.span
+	q.span.Out = 0
+	if s.Out == 0 {
+		return
+	}
+	q.counts.Sample(s)
+	if s.Why != "" {
+		q.notes = append(q.notes, replay.Gap{
+			From: s.From, To: s.To, Lost: s.Out, Cause: fmt.Sprintf("sampled down to %.1f %% of the sessions: %s", 100*s.Share, s.Why),
+		})
+	}
 }
 
 // miss counts what a gap says is lost, and keeps the gap for the books.
@@ -185,7 +211,11 @@ const (
 func (q *queue) ledger() replay.Counts {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.counts.Clone()
+	c := q.counts.Clone()
+	if q.span.Out > 0 {
+		c.Sample(q.span)
+	}
+	return c
 }
 
 // close waits until the recorder has everything, and returns its first error.
@@ -211,6 +241,9 @@ func (q *queue) drain() {
 		select {
 		case e, ok := <-q.in:
 			if !ok {
+				q.mu.Lock()
+				q.endSpan()
+				q.mu.Unlock()
 				q.keepBooks(&last)
 				return
 			}
@@ -256,7 +289,7 @@ func (q *queue) record(e parcel) {
 		q.failed(err)
 		return
 	case !taken:
-		q.counts.Sampled++
+		q.leaveOut(x.At)
 		return
 	}
 	q.counts.Captured++

@@ -91,7 +91,7 @@ func (t *Tap) admit(lines func(name string) []string) bool {
 	s := &t.queue.sessions.Sessions
 	for _, credential := range [2]string{cookieIn(lines("Cookie"), s.Cookie), credentialIn(lines(s.Header))} {
 		if t.sampler.leftOut(credential) {
-			t.queue.sampledOut()
+			t.queue.sampledOut(time.Since(t.o.Start))
 			return false
 		}
 	}
