@@ -3,7 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -57,7 +57,7 @@ func (s *sessions) name(x *replay.Exchange) string {
 		name = credential
 	}
 	if name == "" && x.Conn != 0 {
-		name = fmt.Sprintf("conn-%x", x.Conn)
+		name = string(strconv.AppendUint(append(make([]byte, 0, 24), "conn-"...), x.Conn, 16))
 	}
 	s.bind(cookie, name)
 	s.bind(credential, name)

@@ -16,7 +16,7 @@ var errTooMany = errors.New("more header lines than the limit")
 
 // parseFields reads header lines, up to an empty one.
 func parseFields(text string) (replay.Header, error) {
-	h := make(replay.Header, 0, 12)
+	h := make(replay.Header, 0, min(strings.Count(text, "\n"), fieldsMax))
 	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
