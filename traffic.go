@@ -41,6 +41,10 @@ type Slice struct {
 	Codes   map[int]int64    `json:"codes,omitempty"`
 	BytesIn int64            `json:"bytes_in,omitempty"`
 
+	// Failures counts what was sent and is no success by its cause, of which there are not many: "status 500", "grpc status 14",
+	// "timeout", "connection refused" ...
+	Failures map[string]int64 `json:"failures,omitempty"`
+
 	Timings
 }
 

@@ -208,6 +208,12 @@ func (f *fold) count(s *gameday.Slice, r *record) {
 	if r.code != 0 {
 		s.Codes[r.code]++
 	}
+	if r.failure != "" {
+		if s.Failures == nil {
+			s.Failures = make(map[string]int64)
+		}
+		s.Failures[r.failure]++
+	}
 	s.BytesIn += r.in
 	if r.lateness() > f.maxLate {
 		s.Late++

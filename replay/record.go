@@ -30,6 +30,7 @@ type record struct {
 	method, path, session string
 	trace                 trace
 	cause                 string // of a skip, of being unsent, or of a failure
+	failure               string // the same of a failure, from a short list
 }
 
 type fate uint8

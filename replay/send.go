@@ -190,6 +190,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	if x.req.stream != nil {
 		r.own = max(0, min(x.req.stream.upload, r.done-r.due, r.done-r.sent))
 	}
+	r.failure = failure(o, r.class, x.req.rpc)
 	if r.sent == 0 { // there was no connection to send it on
 		r.sent = r.done
 	}

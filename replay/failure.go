@@ -1,0 +1,66 @@
+package replay
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"syscall"
+
+	gameday "github.com/gameday-dev/gameday"
+)
+
+// Causes of failures where there was no answer. Those with an answer are "status 500" and "grpc status 14".
+const (
+	failedTimeout  = "timeout"
+	failedRefused  = "connection refused"
+	failedReset    = "connection reset"
+	failedClosed   = "connection closed"
+	failedName     = "name not resolved"
+	failedTLS      = "TLS"
+	failedDial     = "connection timed out"
+	failedProtocol = "no proper answer"
+)
+
+// failure says in few words, of which there are not many, why a request failed; "" when it succeeded. The error itself
+// may say more, and another thing each time.
+func failure(o outcome, class gameday.Class, rpc rpcStatus) string {
+	switch {
+	case o.late:
+		return failedTimeout
+	case o.err != nil:
+		return broken(o.err)
+	case succeeded(class):
+		return ""
+	case rpc != 0 && o.answer.status == 200:
+		return "grpc status " + strconv.Itoa(int(o.answer.rpc)-1)
+	}
+	return "status " + strconv.Itoa(o.answer.status)
+}
+
+// broken says what became of a connection.
+func broken(err error) string {
+	var name *net.DNSError
+	var untrusted *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT): // of a Unix socket
+		return failedRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return failedReset
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return failedClosed
+	case errors.As(err, &name):
+		return failedName
+	case errors.As(err, &untrusted), errors.As(err, &unknown), errors.As(err, &record), errors.As(err, &alert):
+		return failedTLS
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return failedDial
+	}
+	return failedProtocol
+}
