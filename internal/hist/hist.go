@@ -5,8 +5,6 @@ package hist
 
 import (
 	"compress/zlib"
-	"encoding/base64"
-	"fmt"
 	"time"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
@@ -18,9 +16,6 @@ const (
 	Highest = time.Hour
 	digits  = 3
 )
-
-// maxEncoded bounds what Decode looks at. A histogram with every counter in use stays below a quarter of it.
-const maxEncoded = 1 << 20
 
 // Histogram is a distribution of durations. Make one with New or Decode. It takes some 200 kB whatever it
 // holds, and is not safe for concurrent use.
@@ -102,23 +97,3 @@ func (h *Histogram) Merge(other *Histogram) { h.h.Merge(other.h) }
 
 // Reset forgets everything.
 func (h *Histogram) Reset() { h.h.Reset() }
-
-// Decode reads what Encode wrote. No bytes at all are an empty histogram. It errs on another geometry,
-// since merging that would lose counts.
-func Decode(raw []byte) (*Histogram, error) {
-	if len(raw) == 0 {
-		return New(), nil
-	}
-	if len(raw) > maxEncoded {
-		return nil, fmt.Errorf("decode histogram: %d bytes, at most %d are accepted", len(raw), maxEncoded)
-	}
-	h, err := hdr.Decode([]byte(base64.StdEncoding.EncodeToString(raw)))
-	if err != nil {
-		return nil, fmt.Errorf("decode histogram: %w", err)
-	}
-	if h.LowestTrackableValue() != int64(Lowest/time.Microsecond) || h.HighestTrackableValue() != int64(Highest/time.Microsecond) || h.SignificantFigures() != digits {
-		return nil, fmt.Errorf("decode histogram: range %d..%d with %d digits, want %s..%s in microseconds with %d",
-			h.LowestTrackableValue(), h.HighestTrackableValue(), h.SignificantFigures(), Lowest, Highest, digits)
-	}
-	return &Histogram{h: h}, nil
-}

@@ -66,15 +66,17 @@ func TestEncodingsMergeWithoutLoss(t *testing.T) {
 		}
 		both.Record(d)
 	}
-	sum := New()
+	sum, encoded := New(), New()
 	for _, h := range []*Histogram{a, b} {
 		raw, err := h.Encode()
 		require.NoError(t, err)
 		back, err := Decode(raw)
 		require.NoError(t, err)
 		sum.Merge(back)
+		require.NoError(t, encoded.MergeEncoded(raw))
 	}
 	require.True(t, sum.h.Equals(both.h))
+	require.True(t, encoded.h.Equals(both.h))
 }
 
 func TestTheEncodingIsTheLibrarysOwn(t *testing.T) {
@@ -110,6 +112,14 @@ func TestDecodeRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "decode histogram")
 	_, err = Decode(make([]byte, maxEncoded+1))
 	require.ErrorContains(t, err, "at most")
+	for _, other := range []*hdr.Histogram{hdr.New(1, int64(Highest/time.Microsecond), 2), hdr.New(1, 1000, digits)} {
+		text, err := other.Encode(hdr.V2CompressedEncodingCookieBase)
+		require.NoError(t, err)
+		raw, err := base64.StdEncoding.DecodeString(string(text))
+		require.NoError(t, err)
+		_, err = Decode(raw)
+		require.ErrorContains(t, err, "want 1µs..1h0m0s in microseconds with 3")
+	}
 }
 
 func FuzzDecode(f *testing.F) {
@@ -140,6 +150,20 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMergeEncoded(b *testing.B) {
+	raw, err := filled().Encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := New()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := sum.MergeEncoded(raw); err != nil {
 			b.Fatal(err)
 		}
 	}
