@@ -1,7 +1,9 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -10,6 +12,47 @@ import (
 
 // diffShown is how many fields of a route are shown.
 const diffShown = 5
+
+// What of a comparison the page shows; the JSON has all.
+const (
+	diffRoutesShown = 50
+	diffFieldsShown = 10
+)
+
+// diffRoute is one row of the page: a route with the fields that differ in it.
+type diffRoute struct {
+	gameday.DiffRoute
+	Counts     []int64 // in the order of the classes
+	Word, Mark string
+	Answers    string // what to think of them
+	FieldCount string
+	Left       string // what is not shown
+}
+
+// diffRoutes returns the routes with the most wrong answers first.
+func diffRoutes(d gameday.Diff) []diffRoute {
+	bad := func(r gameday.DiffRoute) int64 { return r.Classes[gameday.DiffWrong] + r.Classes[gameday.DiffError] }
+	routes := slices.Clone(d.Routes)
+	slices.SortStableFunc(routes, func(a, b gameday.DiffRoute) int { return cmp.Compare(bad(b), bad(a)) })
+	var rows []diffRoute
+	for _, r := range routes[:min(len(routes), diffRoutesShown)] {
+		row := diffRoute{DiffRoute: r, Word: "pass", Mark: "✓", Answers: "right", FieldCount: plural(len(r.Fields), "field") + " differ"}
+		if len(r.Fields) == 1 {
+			row.FieldCount = "1 field differs"
+		}
+		if n := bad(r); n > 0 {
+			row.Word, row.Mark, row.Answers = "fail", "✗", count(n)+" wrong"
+		}
+		for _, class := range gameday.DiffClasses {
+			row.Counts = append(row.Counts, r.Classes[class])
+		}
+		if more := len(r.Fields) - diffFieldsShown; more > 0 {
+			row.Fields, row.Left = r.Fields[:diffFieldsShown], fmt.Sprintf("and %d more fields", more)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
 
 // diffText writes how the answers compare with others; nothing when they were not compared.
 func diffText(b *strings.Builder, d *gameday.Diff) {

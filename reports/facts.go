@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -84,10 +85,12 @@ func (s Summary) Groups() []group {
 func (s Summary) ClassNames() []gameday.Class { return gameday.Classes[:] }
 
 // WorstRequests are the twenty slowest or failed requests, in order of badness.
-func (s Summary) WorstRequests() []gameday.WorstRequest {
-	worst := slices.Clone(s.Traffic.Worst)
-	slices.SortStableFunc(worst, func(a, b gameday.WorstRequest) int { return int(b.Latency - a.Latency) })
-	return worst[:min(20, len(worst))]
+func (s Summary) WorstRequests() []gameday.WorstRequest { return worst(s.Traffic) }
+
+func worst(t gameday.Traffic) []gameday.WorstRequest {
+	all := slices.Clone(t.Worst)
+	slices.SortStableFunc(all, func(a, b gameday.WorstRequest) int { return cmp.Compare(b.Latency, a.Latency) })
+	return all[:min(20, len(all))]
 }
 
 // PlanJSON is the resolved plan as people read it.

@@ -15,7 +15,13 @@ import (
 )
 
 //go:embed report.html
-var page string
+var runPage string
+
+//go:embed replay.html
+var replayPage string
+
+//go:embed parts.html
+var parts string
 
 //go:embed report.css
 var style string
@@ -23,24 +29,31 @@ var style string
 // HTML writes the report as one file that needs neither script nor network. Its policy allows the one style
 // sheet by hash and nothing else, so text from captured traffic cannot run or load anything.
 func HTML(w io.Writer, s Summary) error {
-	sum := sha256.Sum256([]byte(style))
-	view := view{
-		Summary: s,
-		Style:   template.CSS(style), //nolint:gosec // ours, embedded
-		Policy:  fmt.Sprintf("default-src 'none'; img-src data:; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:])),
-	}
-	view.draw()
-	t, err := template.New("report").Funcs(template.FuncMap{
+	v := newView(s)
+	v.Figures = s.KeyFigures()
+	v.draw()
+	return v.write(w, runPage, v)
+}
+
+// write renders a page with what it shows, which is the view or has it.
+func (v *view) write(w io.Writer, page string, shown any) error {
+	t, err := template.New("page").Funcs(template.FuncMap{
 		"mark": mark, "resultMark": resultMark, "word": outcomeWord, "value": value, "clock": clock, "short": short,
-		"count": count, "day": day, "kind": ofKind, "spark": spark,
+		"count": count, "day": day, "kind": ofKind, "spark": spark, "ms": milliseconds,
 		"class":  func(r gameday.Result) string { return strings.ToLower(string(r)) },
 		"labels": labels, "brokeFirst": brokeFirst, "unit": func(v float64, unit string) string { return chart.Unit(unit).Format(v) },
-	}).Parse(page)
+		"tally": tallyText[int64], "utally": tallyText[uint64], "ucount": func(n uint64) string { return count(int64(n)) },
+		"filtered": filteredText, "schedule": scheduleText, "messages": messagesText, "host": hostText,
+		"diffClasses": func() []gameday.DiffClass { return gameday.DiffClasses[:] }, "diffRoutes": diffRoutes,
+	}).Parse(parts)
+	if err == nil {
+		t, err = t.Parse(page)
+	}
 	if err != nil {
 		return fmt.Errorf("parse report template: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, view); err != nil {
+	if err := t.Execute(&b, shown); err != nil {
 		return fmt.Errorf("render report: %w", err)
 	}
 	_, err = w.Write(b.Bytes())
@@ -52,8 +65,24 @@ type view struct {
 	Summary
 	Style  template.CSS
 	Policy string
-	Lanes  template.HTML // the faults, empty when there are none
-	Charts []figure
+
+	Figures []keyFigure
+	Step    int           // seconds that a point of a drawing stands for, when it is more than one; else 0
+	Lanes   template.HTML // the faults, empty when there are none
+	Charts  []figure
+}
+
+func newView(s Summary) *view {
+	sum := sha256.Sum256([]byte(style))
+	v := &view{
+		Summary: s,
+		Style:   template.CSS(style), //nolint:gosec // ours, embedded
+		Policy:  fmt.Sprintf("default-src 'none'; img-src data:; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:])),
+	}
+	if step := pointSeconds(s.Seconds); step > 1 {
+		v.Step = step
+	}
+	return v
 }
 
 // figure is one drawing of the timeline with its legend.
@@ -100,12 +129,27 @@ func (v *view) drawLanes() {
 
 func (v *view) draw() {
 	v.drawLanes()
-	core := v.coreFlows()
+	v.drawFlows()
+	v.drawTotals()
+	if len(v.Saturation) > 0 {
+		v.add(figure{Heading: "Saturation", Note: "requests in progress, the three services that moved most"}, chart.Chart{
+			ID: "saturation", Title: "requests in progress per service over the run", Series: v.Saturation,
+		})
+	}
+	if len(v.Host) > 0 {
+		v.add(figure{Heading: "Host CPU", Note: "of this machine; a busy host is not the system's fault", Unit: chart.Ratio}, chart.Chart{
+			ID: "host", Title: "share of the machine's CPU in use over the run", Series: v.Host, Height: 110,
+		})
+	}
+}
+
+// drawFlows draws latency and failures of the flows.
+func (v *view) drawFlows() {
 	latency := figure{Heading: "Latency, p99 per flow", Note: "counted from the moment a request was due", Unit: chart.Seconds}
 	failures := figure{Heading: "Failed share per flow", Note: "rejected, error and timeout", Unit: chart.Ratio}
 	var lat, bad []chart.Series
 	var limits, badLimits []chart.Limit
-	for _, f := range core {
+	for _, f := range v.coreFlows() {
 		lat = append(lat, chart.Series{Name: f.Flow, Points: f.P99})
 		bad = append(bad, chart.Series{Name: f.Flow, Points: ratio(f)})
 		for _, o := range f.Objectives {
@@ -120,6 +164,10 @@ func (v *view) draw() {
 	}
 	v.add(latency, chart.Chart{ID: "latency", Title: "p99 latency per flow over the run", Series: lat, Limits: limits, Height: 220})
 	v.add(failures, chart.Chart{ID: "failures", Title: "share of failed requests per flow over the run", Series: bad, Limits: badLimits})
+}
+
+// drawTotals draws throughput and answers of all flows together.
+func (v *view) drawTotals() {
 	v.add(figure{Heading: "Throughput", Note: "requests that were due, and those that succeeded", Unit: chart.PerSec}, chart.Chart{
 		ID: "throughput", Title: "due and successful requests per second over the run",
 		Series: []chart.Series{{Name: "due", Points: v.Total.Due}, {Name: "succeeded", Points: v.Total.OK}},
@@ -131,16 +179,6 @@ func (v *view) draw() {
 	v.add(figure{Heading: "Answers other than ok", Note: "requests per second by class", Unit: chart.PerSec}, chart.Chart{
 		ID: "classes", Title: "degraded, rejected, failed and timed out requests per second over the run", Series: classes,
 	})
-	if len(v.Saturation) > 0 {
-		v.add(figure{Heading: "Saturation", Note: "requests in progress, the three services that moved most"}, chart.Chart{
-			ID: "saturation", Title: "requests in progress per service over the run", Series: v.Saturation,
-		})
-	}
-	if len(v.Host) > 0 {
-		v.add(figure{Heading: "Host CPU", Note: "of this machine; a busy host is not the system's fault", Unit: chart.Ratio}, chart.Chart{
-			ID: "host", Title: "share of the machine's CPU in use over the run", Series: v.Host, Height: 110,
-		})
-	}
 }
 
 func (v *view) coreFlows() []FlowLine {
@@ -156,11 +194,12 @@ func (v *view) coreFlows() []FlowLine {
 func (v *view) add(f figure, c chart.Chart) {
 	c.XMax, c.Unit, c.Bands = v.Seconds, f.Unit, v.bands()
 	c.Desc = describe(c, v.Faults)
-	f.SVG = c.SVG()
+	f.Rows = table(c)
 	for i, s := range c.Series {
 		f.Legend = append(f.Legend, legend{Style: i, Name: s.Name})
+		c.Series[i].Points = thin(s.Points, pointSeconds(c.XMax), c.Unit == chart.PerSec)
 	}
-	f.Rows = table(c)
+	f.SVG = c.SVG()
 	v.Charts = append(v.Charts, f)
 }
 
@@ -185,7 +224,9 @@ func describe(c chart.Chart, faults []FaultSpan) string {
 		}
 		fmt.Fprintf(&b, "%s peaks at %s at %s. ", s.Name, c.Unit.Format(top), chart.Clock(at))
 	}
-	fmt.Fprintf(&b, "%s marked.", plural(len(faults), "fault"))
+	if len(faults) > 0 {
+		fmt.Fprintf(&b, "%s marked.", plural(len(faults), "fault"))
+	}
 	return b.String()
 }
 

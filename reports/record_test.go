@@ -62,6 +62,8 @@ func sample(t testing.TB) gameday.Record {
 		}
 	}
 	r.Traffic.Fidelity = gameday.Fidelity{Due: sent, Sent: sent, LatenessP50: gameday.Duration(40 * time.Microsecond), LatenessP99: gameday.Duration(900 * time.Microsecond), Seconds: 60, Connections: 64, OwnCPU: 0.3}
+	r.Traffic.Fidelity.Shifted = map[string]int64{"dates": 120, "unix times": 7}
+	r.Traffic.Diff = sampleDiff(second)
 	r.Traffic.Worst = []gameday.WorstRequest{
 		{At: 17 * second, Flow: "browse", Method: "GET", Path: "/products/<script>alert(1)</script>", Class: gameday.ClassTimeout, Latency: 2 * second, Service: second, Error: "no answer in 2s", Trace: "4bf92f35"},
 	}
@@ -90,6 +92,21 @@ func sampleSlice(t testing.TB, rng *rand.Rand, latency *hist.Histogram, second i
 	return slice
 }
 
+func sampleDiff(second gameday.Duration) *gameday.Diff {
+	return &gameday.Diff{
+		Against: "recording", Compared: 3000, NotCompared: map[string]int64{"from a log, without an answer": 12},
+		Classes: map[gameday.DiffClass]int64{gameday.DiffIdentical: 2900, gameday.DiffNoisy: 60, gameday.DiffFallback: 10, gameday.DiffWrong: 20, gameday.DiffError: 10},
+		Routes: []gameday.DiffRoute{
+			{Route: "browse", Classes: map[gameday.DiffClass]int64{gameday.DiffIdentical: 1900, gameday.DiffNoisy: 60}, Fields: []gameday.DiffField{
+				{Path: "$.served_at", Kind: "value", Count: 60, Noisy: "times"},
+			}},
+			{Route: "place_order", Classes: map[gameday.DiffClass]int64{gameday.DiffIdentical: 1000, gameday.DiffFallback: 10, gameday.DiffWrong: 20, gameday.DiffError: 10}, Fields: []gameday.DiffField{
+				{Path: "$.items[*].price", Kind: "type", Count: 20, Examples: []gameday.DiffExample{{At: 17 * second, Request: "POST /orders", Trace: "4bf92f35", Want: "1", Got: "<script>alert(2)</script>"}}},
+			}},
+		},
+	}
+}
+
 func sampleVerdict(second gameday.Duration) gameday.Verdict {
 	f := func(v float64) *float64 { return &v }
 	detected, recovered := 2*second, 4*second
@@ -113,4 +130,35 @@ func summary(t testing.TB) Summary {
 	s, err := Summarise(context.Background(), sample(t))
 	require.NoError(t, err)
 	return s
+}
+
+// replayed is a replay with the traffic of sample, and routes whose names try to break out of a page.
+func replayed(t testing.TB) Replayed {
+	r := sample(t)
+	for i := range r.Traffic.Slices {
+		s := &r.Traffic.Slices[i]
+		s.Flow = map[string]string{"browse": "GET /products/{}", "place_order": "POST /orders", "search": `GET /"><script>`}[s.Flow]
+		if n := s.Classes[gameday.ClassError]; n > 0 {
+			s.Failures = map[string]int64{"status 500": n - n/2}
+			if n > 1 {
+				s.Failures["connection reset"] = n / 2
+			}
+		}
+	}
+	for second := range 60 {
+		r.Traffic.Fidelity.Curve = append(r.Traffic.Fidelity.Curve, gameday.GeneratorSecond{Second: second, Due: 60, Sent: 60, InFlight: int64(3 + second%4), Lateness: gameday.Duration(400+second) * gameday.Duration(time.Microsecond)})
+	}
+	problem := "requests left late: p99 900µs after their due time, the bound is 500µs; slow the replay down or give it more CPU"
+	r.Traffic.Fidelity.Problems = []string{problem}
+	return Replayed{
+		Traffic: r.Traffic, Seed: 424242, Version: "test", Sender: "HTTP/1.1 pre-serialised on pooled connections",
+		Plan: gameday.TrafficPlan{
+			Tape: "shop.gdtape", To: "http://127.0.0.1:8080", Speed: 2, Amplify: 1.5, RateCap: 500, CapBy: "slow", Unsafe: []string{"POST"},
+			MaxLate: gameday.Duration(500 * time.Microsecond),
+		},
+		Flows:   []gameday.Flow{{Name: "GET /products/{}", Method: "GET", Path: "/products/*"}},
+		Started: r.Meta.Started, Length: 60 * gameday.Duration(time.Second),
+		Capture: map[string]Recording{"proxy 127.0.0.1:8081": {Captured: 20_000, Filtered: map[string]uint64{"--match": 120}, Lost: map[string]uint64{"queue full": 3}, Truncated: 2}},
+		Result:  gameday.ResultInconclusive, Reasons: []string{problem},
+	}
 }

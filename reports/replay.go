@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -8,76 +9,46 @@ import (
 	"text/tabwriter"
 
 	"github.com/gameday-dev/gameday"
-	"github.com/gameday-dev/gameday/internal/chart"
-	"github.com/gameday-dev/gameday/internal/hist"
 )
 
 // Replay writes what a replay alone did: counts and latency per flow, and how truthfully the load was offered.
-func Replay(w io.Writer, t gameday.Traffic, sender string) error {
-	type total struct {
-		due, sent        int64
-		classes          map[gameday.Class]int64
-		latency, service *hist.Histogram
+func Replay(w io.Writer, r Replayed) error {
+	flows, all, err := r.totals()
+	if err != nil {
+		return err
 	}
-	flows := map[string]*total{}
-	for _, s := range t.Slices {
-		f := flows[s.Flow]
-		if f == nil {
-			f = &total{classes: map[gameday.Class]int64{}, latency: hist.New(), service: hist.New()}
-			flows[s.Flow] = f
-		}
-		f.due, f.sent = f.due+s.Due, f.sent+s.Sent
-		for class, n := range s.Classes {
-			f.classes[class] += n
-		}
-		for raw, into := range map[*[]byte]*hist.Histogram{&s.Latency: f.latency, &s.Service: f.service} {
-			if len(*raw) == 0 {
-				continue
-			}
-			h, err := hist.Decode(*raw)
-			if err != nil {
-				return fmt.Errorf("summarise flow %s at second %d: %w", s.Flow, s.Second, err)
-			}
-			into.Merge(h)
-		}
+	if len(flows) > 1 {
+		flows = append(flows, all)
 	}
 	var b strings.Builder
+	name := 0
+	for _, f := range flows {
+		name = max(name, len([]rune(f.Flow)))
+	}
 	table := tabwriter.NewWriter(&b, 2, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "FLOW\tDUE\tSENT\tOK\tDEGRADED\tREJECTED\tERROR\tTIMEOUT\tP50\tP99\tMAX\tSERVICE P99\t")
-	for _, name := range sortedNames(flows) {
-		f := flows[name]
-		fmt.Fprintf(table, "%s\t%d\t%d\t", name, f.due, f.sent)
-		for _, class := range gameday.Classes {
-			fmt.Fprintf(table, "%d\t", f.classes[class])
-		}
-		q := func(h *hist.Histogram, p float64) string { return chart.Seconds.Format(h.Quantile(p).Seconds()) }
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", q(f.latency, 0.5), q(f.latency, 0.99), chart.Seconds.Format(f.latency.Max().Seconds()), q(f.service, 0.99))
+	fmt.Fprintf(table, "%-*s\tDUE\tSENT\tOK\tDEGRADED\tREJECTED\tERROR\tTIMEOUT\tP50\tP99\tMAX\tSERVICE P99\t\n", name, "FLOW")
+	for _, f := range flows {
+		fmt.Fprintf(table, "%-*s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t", name, f.Flow, f.Due, f.Sent, f.OK, f.Degraded, f.Rejected, f.Error, f.Timeout)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t\n", milliseconds(f.Latency.P50), milliseconds(f.Latency.P99), milliseconds(f.Latency.Max), milliseconds(f.Service.P99))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fidelityText(&b, t.Fidelity, sender)
-	diffText(&b, t.Diff)
-	_, err := io.WriteString(w, b.String())
+	b.WriteByte('\n')
+	if all.Failed > 0 {
+		line(&b, "Failed", fmt.Sprintf("%d of %d: %s", all.Failed, all.Sent, tallyText(all.Failures)))
+	}
+	fidelityText(&b, r.Fidelity, r.Sender)
+	diffText(&b, r.Diff)
+	_, err = io.WriteString(w, b.String())
 	return err
 }
 
 func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
-	var skipped []string
-	for _, cause := range sortedNames(f.Skipped) {
-		skipped = append(skipped, fmt.Sprintf("%d %s", f.Skipped[cause], cause))
-	}
-	if len(skipped) == 0 {
-		skipped = []string{"0"}
-	}
-	b.WriteByte('\n')
-	line(b, "Accounts", fmt.Sprintf("%d due = %d sent + %s skipped + %d unsent; %d unresolved, %d pressed again", f.Due, f.Sent, strings.Join(skipped, ", "), f.Unsent, f.Unresolved, f.Retries))
+	skipped := cmp.Or(tallyText(f.Skipped), "0")
+	line(b, "Accounts", fmt.Sprintf("%d due = %d sent + %s skipped + %d unsent; %d unresolved, %d pressed again", f.Due, f.Sent, skipped, f.Unsent, f.Unresolved, f.Retries))
 	if len(f.Filtered) > 0 {
-		var left []string
-		for _, rule := range sortedNames(f.Filtered) {
-			left = append(left, fmt.Sprintf("%d by %s", f.Filtered[rule], rule))
-		}
-		line(b, "Filtered", strings.Join(left, ", "))
+		line(b, "Filtered", filteredText(f.Filtered))
 	}
 	if f.ShapeOnly > 0 {
 		line(b, "Shape only", fmt.Sprintf("%d of the recorded requests are from a log, without headers and bodies", f.ShapeOnly))
@@ -85,11 +56,7 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 	line(b, "Sent late", fmt.Sprintf("p50 %s, p99 %s, max %s; %d of %d seconds limited by the generator", short(f.LatenessP50), short(f.LatenessP99), short(f.LatenessMax), f.LimitedSecond, f.Seconds))
 	line(b, "Schedule", scheduleText(f))
 	if len(f.Shifted) > 0 {
-		var moved []string
-		for _, kind := range sortedNames(f.Shifted) {
-			moved = append(moved, fmt.Sprintf("%d %s", f.Shifted[kind], kind))
-		}
-		line(b, "Moved", strings.Join(moved, ", "))
+		line(b, "Moved", tallyText(f.Shifted))
 	}
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
 	if m := f.Messages; m != nil {
@@ -115,6 +82,15 @@ func messagesText(m *gameday.Messages) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// filteredText says how many exchanges were left out by which rule.
+func filteredText(filtered map[string]uint64) string {
+	var left []string
+	for _, rule := range sortedNames(filtered) {
+		left = append(left, fmt.Sprintf("%d by %s", filtered[rule], rule))
+	}
+	return strings.Join(left, ", ")
 }
 
 // scheduleText says how like the schedule the offered load was.

@@ -5,6 +5,7 @@ package reports
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ type Summary struct {
 	Saturation []chart.Series // the resources that moved most; empty without metrics
 	Host       []chart.Series
 }
+
+// longestGap is how many seconds without a slice are drawn as such; nothing real is silent for longer.
+const longestGap = 3600
 
 // FaultSpan is the life of one fault.
 type FaultSpan struct {
@@ -131,28 +135,28 @@ func (s *Summary) flows() error {
 	for _, f := range s.Plan.Flows {
 		lines[f.Name] = &FlowLine{Flow: f.Name, Criticality: f.Criticality, Objectives: f.Objectives}
 	}
-	total := &FlowLine{Flow: "all"}
-	perSecond := map[int]*second{}
-	for _, slice := range s.Traffic.Slices {
+	inOrder := slices.Clone(s.Traffic.Slices)
+	slices.SortStableFunc(inOrder, func(a, b gameday.Slice) int { return cmp.Compare(a.Second, b.Second) })
+	total, all, one := &FlowLine{Flow: "all"}, newSecond(), newSecond()
+	for i, slice := range inOrder {
 		line, ok := lines[slice.Flow]
 		if !ok {
 			line = &FlowLine{Flow: slice.Flow, Criticality: gameday.Sheddable}
 			lines[slice.Flow] = line
 		}
-		one := newSecond()
-		if err := one.add(slice); err != nil {
+		one.reset()
+		if err := errors.Join(one.add(slice), all.add(slice)); err != nil {
 			return fmt.Errorf("summarise flow %s at second %d: %w", slice.Flow, slice.Second, err)
 		}
 		line.append(slice.Second, one)
-		if perSecond[slice.Second] == nil {
-			perSecond[slice.Second] = newSecond()
+		next := slice.Second + 1
+		if i+1 < len(inOrder) {
+			next = min(inOrder[i+1].Second, next+longestGap)
 		}
-		if err := perSecond[slice.Second].add(slice); err != nil {
-			return err
+		for at := slice.Second; at < next; at++ { // nothing happened in those between
+			total.append(at, all)
+			all.reset()
 		}
-	}
-	for _, at := range sortedKeys(perSecond) {
-		total.append(at, perSecond[at])
 	}
 	s.Total = *total
 	for _, l := range lines {
@@ -174,20 +178,18 @@ type second struct {
 
 func newSecond() *second { return &second{classes: map[gameday.Class]int64{}, latency: hist.New()} }
 
+func (s *second) reset() {
+	s.due = 0
+	clear(s.classes)
+	s.latency.Reset()
+}
+
 func (s *second) add(slice gameday.Slice) error {
 	s.due += slice.Due
 	for class, n := range slice.Classes {
 		s.classes[class] += n
 	}
-	if len(slice.Latency) == 0 {
-		return nil
-	}
-	h, err := hist.Decode(slice.Latency)
-	if err != nil {
-		return err
-	}
-	s.latency.Merge(h)
-	return nil
+	return s.latency.MergeEncoded(slice.Latency)
 }
 
 func (l *FlowLine) append(at int, s *second) {
@@ -258,13 +260,4 @@ func Points(s gameday.Series) []chart.Point {
 		points[i] = chart.Point{X: p.At.Seconds(), Y: p.Value}
 	}
 	return points
-}
-
-func sortedKeys[V any](m map[int]V) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/wire"
-	"github.com/gameday-dev/gameday/reports"
 )
 
 func newReplay(g *global) *cobra.Command {
@@ -21,9 +18,8 @@ func newReplay(g *global) *cobra.Command {
 	var timeout, start, maxLate, retryGap time.Duration
 	var flows, binds []string
 	var rules wire.Rules
-	var rateCap, hdr string
-	var asJSON bool
-	var maxWrong string
+	var rateCap, maxWrong string
+	var out replayOutput
 	c := &cobra.Command{
 		Use:   "replay TAPE --to URL",
 		Short: "Play a tape, or what another tool recorded, against a URL",
@@ -50,7 +46,12 @@ With --diff the answers are compared with the recorded ones, with --diff-primary
 the same requests at the same time; --diff-secondary URL, a second instance of that one, shows which fields differ by
 themselves.
 
-Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allows, 2 wrong call, 3 the load was not offered as planned, 5 error.`,
+Everything is told per flow: of a --flow, or of the routes of the recording, such as GET /products/{}. The summary stands at
+the end; --json prints all that is known instead, --report writes an HTML page. Ctrl-C ends the replay with what was done
+until then.
+
+Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allows, 2 wrong call, 3 the load was not offered
+as planned, 5 error, 130 and 143 after a signal.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
@@ -60,11 +61,13 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --speed 10 --rate-cap 500/s --cap-by thin
   gameday replay shop.gdtape --to unix:///run/shop.sock
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --report replay.html --json | jq '.flows[] | {flow, failed, p99: .latency.p99_ms}'
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff --ignore '$..updated_at' --max-wrong 0.1%
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff-primary http://127.0.0.1:8081 --diff-secondary http://127.0.0.1:8082`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Traffic.Tape = args[0]
+			o.Version = version()
 			o.Warn = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 			o.Note = func(text string) { fmt.Fprintln(g.stderr, "note:", text) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
@@ -88,8 +91,7 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 			if o.Traffic.Bind, err = parseBinds(binds); err != nil {
 				return err
 			}
-			bound, err := parsePercent(maxWrong)
-			if err != nil {
+			if o.MaxWrong, err = parsePercent(maxWrong); err != nil {
 				return fmt.Errorf("--max-wrong %q: %w", maxWrong, err)
 			}
 			if maxWrong != "" && !o.Traffic.Diff.Wanted() {
@@ -99,28 +101,10 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 			if err != nil {
 				return failed(err)
 			}
-			if hdr != "" {
-				if err := writeHDR(hdr, done); err != nil {
-					return failed(err)
-				}
-			}
-			if asJSON {
-				e := json.NewEncoder(g.stdout)
-				e.SetIndent("", "  ")
-				err = e.Encode(struct {
-					gameday.Fidelity
-					Diff *gameday.Diff `json:"diff,omitempty"`
-				}{done.Traffic.Fidelity, done.Traffic.Diff})
-			} else {
-				err = reports.Replay(g.stdout, done.Traffic, done.Sender)
-			}
-			if err != nil {
+			if err := out.write(g.stdout, done); err != nil {
 				return failed(err)
 			}
-			if problems := done.Traffic.Fidelity.Problems; len(problems) > 0 {
-				return exitError{code: gameday.ResultInconclusive.ExitCode(), err: fmt.Errorf("the load was not offered as planned: %s", strings.Join(problems, "; "))}
-			}
-			return tooWrong(done.Traffic.Diff, bound)
+			return endOfReplay(c.Context(), done)
 		},
 	}
 	f := c.Flags()
@@ -165,17 +149,18 @@ Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allow
 	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
-	f.StringVar(&hdr, "hdr", "", "write every second of every flow as a log that the tools of HdrHistogram read")
-	f.BoolVar(&asJSON, "json", false, "print the fidelity as JSON")
+	f.StringVar(&out.report, "report", "", "write the HTML report here")
+	f.StringVar(&out.hdr, "hdr", "", "write every second of every flow as a log that the tools of HdrHistogram read")
+	f.BoolVar(&out.json, "json", false, "print everything that is known of the replay as JSON")
 	addIdentities(c, &o.Keys)
 	_ = c.MarkFlagRequired("to")
 	return c
 }
 
-// parsePercent reads "0.1%"; nothing allows everything.
-func parsePercent(text string) (float64, error) {
+// parsePercent reads "0.1%"; nothing is no bound.
+func parsePercent(text string) (*float64, error) {
 	if text == "" {
-		return 1, nil
+		return nil, nil
 	}
 	number, isPercent := strings.CutSuffix(text, "%")
 	share, err := strconv.ParseFloat(number, 64)
@@ -183,31 +168,9 @@ func parsePercent(text string) (float64, error) {
 		share /= 100
 	}
 	if err != nil || !(share >= 0 && share <= 1) {
-		return 0, errors.New("want a share such as 0.1% or 0.001")
+		return nil, errors.New("want a share such as 0.1% or 0.001")
 	}
-	return share, nil
-}
-
-// tooWrong ends with FAIL when more answers are wrong than the bound allows, or when nothing could be compared.
-func tooWrong(d *gameday.Diff, bound float64) error {
-	switch {
-	case d == nil || bound == 1:
-		return nil
-	case d.Compared == 0:
-		return exitError{code: gameday.ResultInconclusive.ExitCode(), err: errors.New("no answer could be compared")}
-	case d.Wrong() > bound:
-		return exitError{code: gameday.ResultFail.ExitCode(), err: fmt.Errorf("%.3g%% of the answers are wrong or errors, the bound is %.3g%%", 100*d.Wrong(), 100*bound)}
-	}
-	return nil
-}
-
-// writeHDR writes the distributions of a replay to a file of its own.
-func writeHDR(path string, done wire.Replayed) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(reports.HDRLog(file, done.Started, done.Traffic), file.Close())
+	return &share, nil
 }
 
 // parseFlows reads "name=METHOD /path".

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/reports"
 )
 
 // ReplayOptions say what is played, and to whom.
@@ -26,76 +28,119 @@ type ReplayOptions struct {
 	HTTP2   bool   // everything over HTTP/2
 	Shards  int    // threads that send; 1 when 0
 	JWTKey  string // path of the key that signs tokens whose times have moved; see tokenKey
-	Slice   func(gameday.Slice)
-	Keys    Keys         // open an encrypted tape
-	Warn    func(error)  // told of a tape that is not whole; may be nil
-	Note    func(string) // told what else is good to know before the first request; may be nil
-}
 
-// Replayed is what a replay did.
-type Replayed struct {
-	Traffic gameday.Traffic
-	Sender  string // how requests were sent
-	Started time.Time
-	Length  time.Duration
+	MaxWrong *float64 // share of compared answers that may be wrong; any when nil
+	Version  string   // of gameday
+	Slice    func(gameday.Slice)
+	Keys     Keys         // open an encrypted tape
+	Warn     func(error)  // told of a tape that is not whole; may be nil
+	Note     func(string) // told what else is good to know before the first request; may be nil
 }
 
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
 // with what was done until then.
-func Replay(ctx context.Context, o ReplayOptions) (done Replayed, err error) {
-	tape, remove, err := unpack(ctx, o.Traffic.Tape, packing{ports: o.Ports, read: o.Import, note: o.Note})
+func Replay(ctx context.Context, o ReplayOptions) (done reports.Replayed, err error) {
+	given := o.Traffic.Tape
+	tape, remove, err := unpack(ctx, given, packing{ports: o.Ports, read: o.Import, note: o.Note})
 	if err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	o.Traffic.Tape = tape
-	return replayTape(ctx, o)
+	done, err = replayTape(ctx, o)
+	done.Plan.Tape = given
+	return done, err
 }
 
 // replayTape plays what is no file of packets.
-func replayTape(ctx context.Context, o ReplayOptions) (Replayed, error) {
+func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, err error) {
 	warnOfDamage(o.Traffic.Tape, o.Warn)
-	secure, err := o.TLS.load()
-	if err != nil {
-		return Replayed{}, err
-	}
 	results, closeResults, err := createResults(o.Results)
 	if err != nil {
-		return Replayed{}, err
+		return done, err
+	}
+	defer func() { err = errors.Join(err, closeResults()) }()
+	config, err := o.config()
+	if err != nil {
+		return done, err
+	}
+	config.Results = results
+	known, err := surveyTape(ctx, config.Open, o.Traffic)
+	if err != nil {
+		return done, err
 	}
 	plan := gameday.Plan{Traffic: o.Traffic, Flows: o.Flows, Seed: o.Seed}
 	if o.For > 0 {
 		plan.Phases.Baseline = gameday.Duration(o.For)
-	}
-	key, note, err := markKey(o.MarkKey)
-	if err != nil {
-		return Replayed{}, errors.Join(Refused{err}, closeResults())
-	}
-	if note != "" && o.Note != nil {
-		o.Note(note)
-	}
-	config := replay.Config{
-		Run: "replay", Key: key, Targets: []string{o.Traffic.To}, TLS: secure, HTTP2: o.HTTP2, Shards: o.Shards, Results: results,
-		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
-	}
-	known, err := surveyTape(ctx, config.Open, o.Traffic)
-	if err != nil {
-		return Replayed{}, errors.Join(err, closeResults())
 	}
 	if len(plan.Flows) == 0 {
 		plan.Flows, config.Sparse = known.Routes, true
 	}
 	c, err := newCast(ctx, plan, config, o.JWTKey)
 	if err != nil {
-		return Replayed{}, errors.Join(err, closeResults())
+		return done, err
 	}
-	start := time.Now()
-	traffic, err := c.Run(ctx, start, func(s gameday.Slice) {
-		if o.Slice != nil {
-			o.Slice(s)
-		}
-	})
-	return Replayed{Traffic: traffic, Started: start, Sender: c.first().Sender(), Length: time.Since(start)}, errors.Join(err, closeResults())
+	done = reports.Replayed{
+		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now(), Capture: recordings(known.Ledger),
+	}
+	done.Plan.To = hideURL(o.Traffic.To)
+	done.Traffic, err = c.Run(ctx, done.Started, o.slice)
+	done.Sender, done.Length = c.first().Sender(), gameday.Duration(time.Since(done.Started).Round(time.Millisecond))
+	done.Result, done.Reasons = o.judge(ctx, done.Traffic)
+	return done, err
+}
+
+// config is what players need beyond a plan.
+func (o ReplayOptions) config() (c replay.Config, err error) {
+	c = replay.Config{
+		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, Shards: o.Shards,
+		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
+	}
+	if c.TLS, err = o.TLS.load(); err != nil {
+		return c, err
+	}
+	key, note, err := markKey(o.MarkKey)
+	if err != nil {
+		return c, Refused{err}
+	}
+	if note != "" && o.Note != nil {
+		o.Note(note)
+	}
+	c.Key = key
+	return c, nil
+}
+
+func (o ReplayOptions) slice(s gameday.Slice) {
+	if o.Slice != nil {
+		o.Slice(s)
+	}
+}
+
+// judge says how a replay ended, and why not with a pass.
+func (o ReplayOptions) judge(ctx context.Context, t gameday.Traffic) (gameday.Result, []string) {
+	reasons := slices.Clone(t.Fidelity.Problems)
+	switch {
+	case ctx.Err() != nil:
+		return gameday.ResultAborted, []string{fmt.Sprint(context.Cause(ctx))}
+	case len(reasons) > 0:
+		return gameday.ResultInconclusive, reasons
+	case t.Diff == nil || o.MaxWrong == nil:
+		return gameday.ResultPass, nil
+	case t.Diff.Compared == 0:
+		return gameday.ResultInconclusive, []string{"no answer could be compared"}
+	case t.Diff.Wrong() > *o.MaxWrong:
+		return gameday.ResultFail, []string{fmt.Sprintf("%.3g%% of the answers are wrong or errors, the bound is %.3g%%", 100*t.Diff.Wrong(), 100**o.MaxWrong)}
+	}
+	return gameday.ResultPass, nil
+}
+
+// recordings are the accounts of a recording as reports know them.
+func recordings(l replay.Ledger) map[string]reports.Recording {
+	all := make(map[string]reports.Recording, len(l))
+	for source, c := range l {
+		all[source] = reports.Recording{Captured: c.Captured, Filtered: c.Filtered, Sampled: c.Sampled, Lost: c.Lost, Truncated: c.Truncated, Cut: c.Cut}
+	}
+	return all
 }
 
 // createResults opens the file that vegeta reads, if one is wanted.
