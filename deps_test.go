@@ -51,6 +51,7 @@ var imports = map[string][]string{
 	"internal/hist":                 {},
 	"internal/mark":                 {},
 	"internal/chart":                {},
+	"internal/expose":               {""},
 	"internal/linkproxy":            {},
 	"internal/tcpstream":            {},
 	"internal/tcpstream/tcptest":    {},

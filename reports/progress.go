@@ -20,6 +20,7 @@ type Progress struct {
 	plan     gameday.Plan
 	terminal bool
 	started  time.Time
+	lone     *lone         // of a replay without a run; else nil
 	done     chan struct{} // closed by Done
 	ticking  sync.WaitGroup
 
@@ -51,11 +52,19 @@ const (
 
 // NewProgress returns a display on w. started is offset 0. The caller ends it with Done.
 func NewProgress(w io.Writer, plan gameday.Plan, terminal bool, started time.Time) *Progress {
-	p := &Progress{w: w, plan: plan, terminal: terminal, started: started, done: make(chan struct{}), flows: map[string]*recent{}}
-	if terminal {
+	p := newProgress(w, plan, terminal, started)
+	p.begin()
+	return p
+}
+
+func newProgress(w io.Writer, plan gameday.Plan, terminal bool, started time.Time) *Progress {
+	return &Progress{w: w, plan: plan, terminal: terminal, started: started, done: make(chan struct{}), flows: map[string]*recent{}}
+}
+
+func (p *Progress) begin() {
+	if p.terminal {
 		p.ticking.Go(p.tick)
 	}
-	return p
 }
 
 // Done leaves the last state on the screen and ends the display.
@@ -136,8 +145,13 @@ func (p *Progress) Slice(s gameday.Slice) {
 		r = &recent{}
 		p.flows[s.Flow] = r
 	}
+	keep := recentSeconds
+	if p.lone != nil {
+		p.lone.take(s)
+		keep++ // the latest second may not be whole
+	}
 	r.slices = append(r.slices, s)
-	r.slices = r.slices[max(0, len(r.slices)-recentSeconds):]
+	r.slices = r.slices[max(0, len(r.slices)-keep):]
 	p99 := 0.0
 	if h, err := hist.Decode(s.Latency); err == nil && len(s.Latency) > 0 {
 		p99 = h.Quantile(0.99).Seconds()
@@ -149,13 +163,20 @@ func (p *Progress) Slice(s gameday.Slice) {
 		p.draw(at)
 		return
 	}
-	if at-p.status >= statusEvery {
+	every := statusEvery
+	if p.lone != nil {
+		every = loneEvery
+	}
+	if at-p.status >= every {
 		p.status = at
 		fmt.Fprintf(p.w, "%s %s traffic %s\n", p.started.Add(at.Std()).UTC().Format("15:04:05Z"), clock(at), p.statusLine())
 	}
 }
 
 func (p *Progress) statusLine() string {
+	if p.lone != nil {
+		return p.loneText()
+	}
 	var parts []string
 	for _, name := range p.shown() {
 		rate, failed, p99 := p.flows[name].sum()

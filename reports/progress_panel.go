@@ -70,6 +70,9 @@ func size(w io.Writer) (width, height int) {
 
 // panel returns at most most lines: where the run is, the faults, the flows, and in what is left the last events.
 func (p *Progress) panel(most int) []string {
+	if p.lone != nil {
+		return p.loneLines(most)
+	}
 	now, ends := "▶ "+strings.ToUpper(string(p.phase)), "Ctrl-C heals and ends"
 	if p.stopping {
 		now, ends = "■ ENDING", "healing what is open; Ctrl-C again stops waiting"

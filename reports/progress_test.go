@@ -76,3 +76,42 @@ func TestThePanelStaysSmall(t *testing.T) {
 		}
 	}
 }
+
+func TestAReplayWithoutARunHasAPanelOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := replayed(t)
+		plan := gameday.Plan{Traffic: r.Plan, Flows: r.Flows, Seed: r.Seed}
+		var out bytes.Buffer
+		p := NewReplayProgress(&out, plan, true, time.Now(), 2*r.Length)
+		for _, s := range r.Slices[:60] {
+			p.Slice(s)
+		}
+		lines := p.panel(panelLines)
+		require.Equal(t, " ▶ shop.gdtape to http://127.0.0.1:8080   +0:19 / +2:00   seed 424242   Ctrl-C ends", lines[0])
+		require.Equal(t, " ██████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░", lines[1])
+		require.Regexp(t, `^ 1200 sent, 60/s lately, \d+ failed \([\d.]+% lately\), p99 [\d.]+ms, sent late p99 0$`, lines[2])
+		require.Contains(t, lines[3], " FLOW ")
+		require.Len(t, lines, 7)
+		require.Len(t, p.panel(6), 6, "what there is no room for is counted")
+		require.Equal(t, " and 2 more", p.panel(6)[5])
+		for most := range 12 {
+			require.LessOrEqual(t, len(p.panel(most)), max(1, most))
+		}
+		p.Event(gameday.Event{Kind: gameday.EventSignal})
+		require.Contains(t, p.panel(panelLines)[0], "■ ENDING")
+		p.Done()
+	})
+}
+
+func TestAReplayWithoutARunTellsALineEveryFewSeconds(t *testing.T) {
+	r := replayed(t)
+	var out bytes.Buffer
+	p := NewReplayProgress(&out, gameday.Plan{Traffic: r.Plan, Flows: r.Flows}, false, r.Started, 0)
+	for _, s := range r.Slices {
+		p.Slice(s)
+	}
+	p.Done()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 11)
+	require.Regexp(t, `^12:20:08Z \+0:05 traffic \d+ sent, \d+/s lately, 0 failed \(0% lately\), p99 [\d.]+ms, sent late p99 0$`, lines[0])
+}

@@ -32,7 +32,10 @@ func run(args []string, g *global) int {
 	defer signal.Stop(signals)
 	root := newRoot(g)
 	root.SetArgs(args)
-	root.PersistentPreRun = func(*cobra.Command, []string) { go g.obey(signals, stop) } // flags are known now
+	root.PersistentPreRun = func(c *cobra.Command, _ []string) { // flags are known now
+		g.heals = c.Name() != "replay" && c.Name() != "capture"
+		go g.obey(signals, stop)
+	}
 	err := root.ExecuteContext(ctx)
 	var exit exitError
 	switch {
@@ -57,12 +60,16 @@ func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 		<-signals
 		os.Exit(exit)
 	}
+	what, left := "ending", ""
+	if g.heals {
+		what, left = "ending, and healing what is open", fmt.Sprintf(". What is left is healed by: gameday recover --all --store %s", g.store)
+	}
 	if !g.panel.Load() {
-		fmt.Fprintf(g.stderr, "\n%s: ending, and healing what is open; once more to stop waiting\n", first)
+		fmt.Fprintf(g.stderr, "\n%s: %s; once more to stop waiting\n", first, what)
 	}
 	stop(harness.Interrupted{Signal: first})
 	second := <-signals
-	fmt.Fprintf(g.stderr, "\n%s again: not waiting. What is left is healed by: gameday recover --all --store %s\n", second, g.store)
+	fmt.Fprintf(g.stderr, "\n%s again: not waiting%s\n", second, left)
 	os.Exit(harness.Interrupted{Signal: second}.ExitCode())
 }
 
@@ -93,6 +100,7 @@ type global struct {
 	store  string // directory of runs
 	stdout io.Writer
 	stderr io.Writer
+	heals  bool        // the verb may have changed what has to be put right
 	panel  atomic.Bool // one is on the terminal, and tells of the first signal itself
 	ending ending
 

@@ -20,6 +20,7 @@ func newReplay(g *global) *cobra.Command {
 	var rules wire.Rules
 	var rateCap, maxWrong string
 	var out replayOutput
+	var progress string
 	c := &cobra.Command{
 		Use:   "replay TAPE --to URL",
 		Short: "Play a tape, or what another tool recorded, against a URL",
@@ -47,8 +48,8 @@ the same requests at the same time; --diff-secondary URL, a second instance of t
 themselves.
 
 Everything is told per flow: of a --flow, or of the routes of the recording, such as GET /products/{}. The summary stands at
-the end; --json prints all that is known instead, --report writes an HTML page. Ctrl-C ends the replay with what was done
-until then.
+the end; --json prints all that is known instead, --report writes an HTML page. A terminal shows a panel meanwhile, anything
+else a line every few seconds; --metrics serves the gameday_ series. Ctrl-C ends the replay with what was done until then.
 
 Exit codes: 0 played as planned, 1 more answers are wrong than --max-wrong allows, 2 wrong call, 3 the load was not offered
 as planned, 5 error, 130 and 143 after a signal.`,
@@ -61,13 +62,18 @@ as planned, 5 error, 130 and 143 after a signal.`,
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --speed 10 --rate-cap 500/s --cap-by thin
   gameday replay shop.gdtape --to unix:///run/shop.sock
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --metrics 127.0.0.1:9464 --progress plain
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --report replay.html --json | jq '.flows[] | {flow, failed, p99: .latency.p99_ms}'
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff --ignore '$..updated_at' --max-wrong 0.1%
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff-primary http://127.0.0.1:8081 --diff-secondary http://127.0.0.1:8082`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Traffic.Tape = args[0]
-			o.Version = version()
+			o.Version, o.Panel = version(), g.panel.Store
+			if progress != "none" {
+				o.Out, o.Terminal = g.stderr, isTerminal(progress)
+			}
+			o.Serving = func(addr string) { fmt.Fprintf(g.stderr, "metrics at http://%s/metrics\n", addr) }
 			o.Warn = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 			o.Note = func(text string) { fmt.Fprintln(g.stderr, "note:", text) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
@@ -149,6 +155,9 @@ as planned, 5 error, 130 and 143 after a signal.`,
 	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")
 	f.StringVar(&o.Results, "results", "", "write one record per request that vegeta reads: .gob, .json or .csv")
+	f.StringVar(&o.Metrics, "metrics", "", "serve metrics for a Prometheus at this address while the replay lasts: 127.0.0.1:9464")
+	f.BoolVar(&o.Remote, "allow-remote", false, "let --metrics be an address that other machines reach")
+	f.StringVar(&progress, "progress", "auto", "panel, plain, none or auto")
 	f.StringVar(&out.report, "report", "", "write the HTML report here")
 	f.StringVar(&out.hdr, "hdr", "", "write every second of every flow as a log that the tools of HdrHistogram read")
 	f.BoolVar(&out.json, "json", false, "print everything that is known of the replay as JSON")

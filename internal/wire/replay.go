@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -31,10 +32,17 @@ type ReplayOptions struct {
 
 	MaxWrong *float64 // share of compared answers that may be wrong; any when nil
 	Version  string   // of gameday
-	Slice    func(gameday.Slice)
-	Keys     Keys         // open an encrypted tape
-	Warn     func(error)  // told of a tape that is not whole; may be nil
-	Note     func(string) // told what else is good to know before the first request; may be nil
+
+	Metrics  string            // address for Prometheus, if wanted
+	Remote   bool              // other machines may reach it
+	Serving  func(addr string) // told where it is; may be nil
+	Out      io.Writer         // progress; none when nil
+	Terminal bool              // draw a panel on it
+	Panel    func(drawn bool)  // see RunOptions
+
+	Keys Keys         // open an encrypted tape
+	Warn func(error)  // told of a tape that is not whole; may be nil
+	Note func(string) // told what else is good to know before the first request; may be nil
 }
 
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
@@ -84,7 +92,14 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now(), Capture: recordings(known.Ledger),
 	}
 	done.Plan.To = hideURL(o.Traffic.To)
-	done.Traffic, err = c.Run(ctx, done.Started, o.slice)
+	stop, err := o.expose(c)
+	if err != nil {
+		return done, err
+	}
+	sink, shown := o.show(ctx, done, o.length(known))
+	done.Traffic, err = c.Run(ctx, done.Started, sink)
+	shown()
+	err = errors.Join(err, stop())
 	done.Sender, done.Length = c.first().Sender(), gameday.Duration(time.Since(done.Started).Round(time.Millisecond))
 	done.Result, done.Reasons = o.judge(ctx, done.Traffic)
 	return done, err
@@ -108,12 +123,6 @@ func (o ReplayOptions) config() (c replay.Config, err error) {
 	}
 	c.Key = key
 	return c, nil
-}
-
-func (o ReplayOptions) slice(s gameday.Slice) {
-	if o.Slice != nil {
-		o.Slice(s)
-	}
 }
 
 // judge says how a replay ended, and why not with a pass.
