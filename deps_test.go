@@ -39,6 +39,7 @@ var imports = map[string][]string{
 	"replay/capture/passive":        {"replay", "replay/capture", "internal/tcpstream"},
 	"replay/diff":                   {"", "replay"},
 	"replay/guard":                  {"internal/mark"},
+	"replay/guard/grpcguard":        {"replay/guard"},
 	"replay/redact":                 {"", "replay"},
 	"replay/tape":                   {"", "replay"},
 	"replay/timeshift":              {},
@@ -60,7 +61,7 @@ var imports = map[string][]string{
 // onlyImporters names, for heavy modules, the one package that may import them.
 var onlyImporters = map[string][]string{
 	"github.com/prometheus/prometheus": {"harness/metrics"},
-	"google.golang.org/grpc":           {"replay/capture/grpctap"},
+	"google.golang.org/grpc":           {"replay/capture/grpctap", "replay/guard/grpcguard"},
 }
 
 // TestImportsFollowThePolicy reads every file of the module that is not a test; tests may import what they

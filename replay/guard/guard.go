@@ -129,18 +129,15 @@ func FromContext(ctx context.Context) (Replay, bool) {
 // (508), and passes the rest to next.
 func (g *Guard) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !mark.Coloured(r.Header) {
-			g.ordinary.Add(1)
-			next.ServeHTTP(w, r)
-			return
-		}
-		known, err := g.verify(r)
+		ctx, err := g.Admit(r.Context(), r)
 		if err != nil {
-			g.refuse(w, r, err)
+			refuse(w, err)
 			return
 		}
-		g.replayed.Add(1)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, known)))
+		if ctx != r.Context() {
+			r = r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -159,16 +156,14 @@ func (g *Guard) verify(r *http.Request) (Replay, error) {
 }
 
 // refuse answers a request that goes no further. The connection stays: a replay must not cost more than it has to.
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status, why, count := http.StatusForbidden, "unsigned", &g.unsigned
+func refuse(w http.ResponseWriter, err error) {
+	status, why := http.StatusForbidden, "unsigned"
 	switch {
 	case errors.Is(err, ErrExpired):
-		why, count = "expired", &g.expired
+		why = "expired"
 	case errors.Is(err, ErrLoop):
-		status, why, count = http.StatusLoopDetected, "loop", &g.loops
+		status, why = http.StatusLoopDetected, "loop"
 	}
-	count.Add(1)
-	g.tell(r, err)
 	w.Header().Set(RefusedHeader, why)
 	http.Error(w, err.Error(), status)
 }
@@ -224,10 +219,15 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		host = r.URL.Host
 	}
 	out := r.Clone(r.Context())
-	m := mark.Mark{Sequence: known.Sequence, Issued: known.Due, Life: known.Expires.Sub(known.Due), Via: append(slices.Clone(known.Via), g.config.Service)}
-	out.Header.Set(mark.Colour, known.Run)
-	out.Header.Set(mark.Header, string(g.keys[0].Append(nil, known.Run, m, r.Method, host)))
+	g.sign(out.Header, known, r.Method, host)
 	return t.next.RoundTrip(out)
+}
+
+// sign puts a mark on a call on behalf of a replayed request.
+func (g *Guard) sign(h http.Header, known Replay, method, host string) {
+	m := mark.Mark{Sequence: known.Sequence, Issued: known.Due, Life: known.Expires.Sub(known.Due), Via: append(slices.Clone(known.Via), g.config.Service)}
+	h.Set(mark.Colour, known.Run)
+	h.Set(mark.Header, string(g.keys[0].Append(nil, known.Run, m, method, host)))
 }
 
 func (g *Guard) mayCall(known Replay, host string) error {
