@@ -81,22 +81,23 @@ type Objective struct {
 
 // TrafficPlan says what is replayed, and how fast.
 type TrafficPlan struct {
-	Tape       string   `json:"tape"`               // path of the tape
-	To         string   `json:"to"`                 // entry of the topology, or a URL
-	Speed      float64  `json:"speed"`              // 2 replays twice as fast
-	Amplify    float64  `json:"amplify"`            // copies of each session, fractional by thinning
-	Shape      string   `json:"shape,omitempty"`    // rate of requests instead of the recorded one, as ParseShape reads it
-	Pace       string   `json:"pace"`               // "tape": requests are due as recorded; "think": so long after the answer before
-	RateCap    float64  `json:"rate_cap,omitempty"` // requests per second that are not exceeded; 0 is without a cap
-	CapBy      string   `json:"cap_by,omitempty"`   // slow: stretch the schedule; thin: leave out whole sessions
-	Loop       bool     `json:"loop"`               // start again at the end of the tape, with new identities
-	Start      Duration `json:"start,omitempty"`    // offset into the tape
-	Timeout    Duration `json:"timeout"`            // per request, from its due time
-	Retries    int      `json:"retries,omitempty"`  // how often a user presses again after a failure (habit retries)
-	RetryGap   Duration `json:"retry_gap,omitzero"` // between two presses
-	Busy       string   `json:"busy"`               // what a request does when its session is still waiting: wait, spill or drop
-	MaxLate    Duration `json:"max_late"`           // p99 send lateness beyond which the run is inconclusive
-	MaxLimited float64  `json:"max_limited"`        // share of seconds limited by the generator beyond which it is, too; 0 stands for the default
+	Tape        string   `json:"tape"`                  // path of the tape
+	To          string   `json:"to"`                    // entry of the topology, or a URL
+	Speed       float64  `json:"speed"`                 // 2 replays twice as fast
+	Amplify     float64  `json:"amplify"`               // copies of each session, fractional by thinning
+	Shape       string   `json:"shape,omitempty"`       // rate of requests instead of the recorded one, as ParseShape reads it
+	Pace        string   `json:"pace"`                  // "tape": requests are due as recorded; "think": so long after the answer before
+	RateCap     float64  `json:"rate_cap,omitempty"`    // requests per second that are not exceeded; 0 is without a cap
+	CapBy       string   `json:"cap_by,omitempty"`      // slow: stretch the schedule; thin: leave out whole sessions
+	Loop        bool     `json:"loop"`                  // start again at the end of the tape, with new identities
+	Start       Duration `json:"start,omitempty"`       // offset into the tape
+	Timeout     Duration `json:"timeout"`               // per request, from its due time
+	Retries     int      `json:"retries,omitempty"`     // how often a user presses again after a failure (habit retries)
+	RetryGap    Duration `json:"retry_gap,omitzero"`    // between two presses
+	Busy        string   `json:"busy"`                  // what a request does when its session is still waiting: wait, spill or drop
+	Connections string   `json:"connections,omitempty"` // "pool" or nothing: sessions share connections; "recorded": what shared one in the recording does again
+	MaxLate     Duration `json:"max_late"`              // p99 send lateness beyond which the run is inconclusive
+	MaxLimited  float64  `json:"max_limited"`           // share of seconds limited by the generator beyond which it is, too; 0 stands for the default
 
 	// Shares of what is due of one flow in one phase, from 0 to 1; 0 stands for the default. Beyond them the run is
 	// inconclusive: success rates speak only of what was sent.

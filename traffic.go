@@ -95,6 +95,7 @@ type Fidelity struct {
 	LimitedSecond int               `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
 	Seconds       int               `json:"seconds"`
 	Connections   int64             `json:"connections"`        // opened
+	Unheld        int64             `json:"unheld,omitempty"`  // requests that went over another connection than those before them of the same recorded one
 	Senders       map[string]int64  `json:"senders,omitempty"`  // requests by how they were sent
 	Messages      *Messages         `json:"messages,omitempty"` // of WebSockets and streams; nil when there were none
 	Shifted       map[string]int64  `json:"shifted,omitempty"`  // recorded times that were moved to the present, by kind

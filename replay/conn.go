@@ -24,6 +24,9 @@ type conn struct {
 	out    []byte // of the request, not yet written
 	parser responseParser
 
+	owner *session // whose recorded connection it stands for; nil in the pool
+	stand uint64   // the number of that
+
 	isIdle     bool
 	idleSince  time.Duration
 	prev, next *conn // in the list of idle ones
@@ -35,6 +38,7 @@ type pool struct {
 	max     int
 	conns   []*conn
 	idle    connList // least recently used first
+	apart   connList // those that are idle and held for their owners
 	waiting fifo[*shot]
 }
 
@@ -48,10 +52,19 @@ func (p *pool) add() *conn {
 // remove takes c out.
 func (p *pool) remove(c *conn) {
 	c.gone = true
-	p.idle.remove(c)
+	p.rouse(c)
 	last := p.conns[len(p.conns)-1]
 	p.conns[c.index], last.index = last, c.index
 	p.conns = p.conns[:len(p.conns)-1]
+}
+
+// rouse takes c out of the idle ones.
+func (p *pool) rouse(c *conn) {
+	if c.owner != nil {
+		p.apart.remove(c)
+	} else {
+		p.idle.remove(c)
+	}
 }
 
 // A connList is a list of idle connections, the least recently used first.

@@ -34,6 +34,7 @@ type engine struct {
 	timeout  time.Duration
 	length   time.Duration // of the run; 0 without one
 	busy     string        // policy: wait, spill or drop
+	hold     bool          // the recorded connections of sessions
 	think    bool          // requests are due so long after the answer before, not as recorded
 	retries  int
 	gap      time.Duration // between two presses
@@ -51,8 +52,8 @@ type engine struct {
 
 	fed atomic.Int64 // all shots due before it have been posted
 
-	opened, waited, spilled, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
-	sentFast, sentHTTP2, sentNetHTTP, sentSocket                             atomic.Int64
+	opened, waited, spilled, unheld, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
+	sentFast, sentHTTP2, sentNetHTTP, sentSocket                                     atomic.Int64
 }
 
 // connect opens a connection for the fast path.

@@ -136,7 +136,7 @@ func New(c Config) (*Player, error) {
 func (p *Player) makeEngine() {
 	c := p.config
 	p.engine = &engine{
-		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy,
+		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy, hold: c.Traffic.Connections == connsRecorded,
 		think: c.Traffic.Pace == paceThink, retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
 		now: p.now, ledger: p.ledger, books: newBooks(), taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
 	}
@@ -206,6 +206,7 @@ func (c Config) validate() error {
 	wrong(!positive(t.Speed), "traffic speed %g: want a number above 0", t.Speed)
 	wrong(!positive(t.Amplify) || t.Amplify > maxFactor, "traffic amplify %g: want a number above 0, and at most %d", t.Amplify, maxFactor)
 	wrong(t.Timeout < 0 || t.MaxLate < 0 || t.Start < 0 || t.RetryGap < 0 || t.Retries < 0, "traffic: timeout, max_late, start, retries and retry_gap cannot be negative")
+	wrong(!slices.Contains([]string{"", connsPool, connsRecorded}, t.Connections), "traffic connections %q: want pool or recorded", t.Connections)
 	wrong(!slices.Contains([]string{"wait", "spill", "drop"}, t.Busy), "traffic busy %q: want wait, spill or drop", t.Busy)
 	_, err := gameday.ParseShape(t.Shape)
 	wrong(err != nil, "traffic: %w", err)
@@ -443,6 +444,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
+	f.Unheld = p.engine.unheld.Load()
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes

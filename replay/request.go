@@ -31,6 +31,7 @@ type request struct {
 	live       bool      // something in it has to be answered first
 	captures   []capture // values of the answer that later requests may need
 	ack        string    // JSON path of the acknowledged id
+	conn       uint64    // recorded; 0 when nobody knows
 	script     *script   // of the conversation that it begins; nil when it begins none
 	stream     *stream   // its messages one by one; nil where they are sent at once
 	watched    *Exchange // that it was made of, if somebody looks at answers
@@ -116,7 +117,7 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 // request makes the request of x, which is due then, and takes the lesson that x holds for its session.
 func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	path, _, _ := strings.Cut(x.Target, "?")
-	r := &request{method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
+	r := &request{conn: x.Conn, method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
 	if x.Response != nil {
 		r.recorded = x.Response.Status
 	}

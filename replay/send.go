@@ -66,7 +66,7 @@ func (s *shard) held(x *shot) bool {
 func (s *shard) dispatch(x *shot) {
 	p := s.poolOf(x.req)
 	if c := s.place(p, x); c != nil {
-		p.idle.remove(c)
+		p.rouse(c)
 		s.give(c, x)
 	} else {
 		p.waiting.push(x)
@@ -75,9 +75,14 @@ func (s *shard) dispatch(x *shot) {
 
 // place finds the connection for x; nil when there is none.
 func (s *shard) place(p *pool, x *shot) *conn {
+	if s.e.hold && x.req.conn != 0 && !p.carried {
+		if c := s.own(p, x); c != nil {
+			return c
+		}
+	}
 	c := x.sess.conn
 	switch {
-	case c != nil && c.isIdle && c.pool == p:
+	case c != nil && c.isIdle && c.pool == p && c.owner == nil:
 	case x.sess.single || p.carried: // any will do; the warmest is the cheapest
 		c = p.idle.last
 	default:
@@ -86,7 +91,7 @@ func (s *shard) place(p *pool, x *shot) *conn {
 			c = nil // somebody may come back for it
 		}
 	}
-	if c == nil && len(p.conns) < p.max {
+	if c == nil && (len(p.conns) < p.max || s.forsake(p)) {
 		c = p.add()
 	}
 	return c
@@ -316,7 +321,7 @@ func (s *shard) passOn(x *shot) {
 
 // drain sends what waits, for as long as there are connections for it.
 func (s *shard) drain(p *pool) {
-	for p.waiting.len() > 0 && (p.idle.first != nil || len(p.conns) < p.max) {
+	for p.waiting.len() > 0 && (p.idle.first != nil || p.apart.first != nil || len(p.conns) < p.max) {
 		if x := s.unwait(p); x != nil {
 			s.dispatch(x)
 		}
@@ -328,6 +333,10 @@ func (s *shard) reuse(c *conn, next *shot) {
 	if next != nil && s.poolOf(next.req) != c.pool {
 		s.dispatch(next)
 		next = nil
+	}
+	if c.owner != nil {
+		s.rejoin(c, next)
+		return
 	}
 	if waiting := s.unwait(c.pool); waiting != nil {
 		if next != nil && next.due < waiting.due {
@@ -352,6 +361,9 @@ func (s *shard) remove(c *conn) {
 		return
 	}
 	c.pool.remove(c)
+	if c.owner != nil {
+		c.owner.conns[c.stand] = nil
+	}
 	if c.cancel != nil {
 		c.cancel()
 	}

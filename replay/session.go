@@ -14,13 +14,14 @@ type session struct {
 	home   uint64 // chooses the shard: the same for all that share bindings
 	bound  *bindings
 
-	busy    int           // requests in flight, or about to be pressed again
-	queue   fifo[*shot]   // due, and waiting for the answers before them
-	line    fifo[*shot]   // not yet due: the user waits for an answer, or thinks
-	talking bool          // one of its requests is due or in flight
-	ended   time.Duration // the last of them
-	conn    *conn         // last used
-	refused bool          // something that later requests need a value of was not sent, or failed
+	busy    int              // requests in flight, or about to be pressed again
+	queue   fifo[*shot]      // due, and waiting for the answers before them
+	line    fifo[*shot]      // not yet due: the user waits for an answer, or thinks
+	talking bool             // one of its requests is due or in flight
+	ended   time.Duration    // the last of them
+	conn    *conn            // last used
+	conns   map[uint64]*conn // by recorded connection, where they are held; nil for one that was lost
+	refused bool             // something that later requests need a value of was not sent, or failed
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.

@@ -179,6 +179,7 @@ func (s *shard) await(now time.Duration) {
 		s.wheel.turn(now, s.expire)
 		for i := range s.pools {
 			s.sweep(&s.pools[i], now)
+			s.unhold(&s.pools[i], now)
 		}
 	}
 }

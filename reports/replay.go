@@ -59,6 +59,9 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 		line(b, "Moved", tallyText(f.Shifted))
 	}
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	if f.Unheld > 0 {
+		line(b, "Unheld", fmt.Sprintf("%d requests could not go over the connection of those before them", f.Unheld))
+	}
 	if m := f.Messages; m != nil {
 		line(b, "Messages", messagesText(m))
 	}

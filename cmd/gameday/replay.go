@@ -61,6 +61,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --speed 10 --rate-cap 500/s --cap-by thin
+  gameday replay requests.gor --to http://127.0.0.1:8080 --connections recorded
   gameday replay shop.gdtape --to unix:///run/shop.sock
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --metrics 127.0.0.1:9464 --progress plain
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --report replay.html --json | jq '.flows[] | {flow, failed, p99: .latency.p99_ms}'
@@ -131,6 +132,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
 	f.DurationVar(&o.For, "for", 0, "length; the whole tape when 0")
 	f.DurationVar(&start, "start", 0, "offset into the tape")
 	f.DurationVar(&timeout, "timeout", 5*time.Second, "limit per request, from its due time")
+	f.StringVar(&o.Traffic.Connections, "connections", "pool", "pool: sessions share connections; recorded: requests of a session that shared one when recorded share one again, kept apart from the pool")
 	f.StringVar(&o.Traffic.Busy, "busy", "wait", "what a request does when its session is still waiting: wait, spill or drop")
 	f.StringSliceVar(&o.Traffic.Unsafe, "unsafe", nil, "method with effects that may be sent: POST")
 	f.IntVar(&o.Traffic.Retries, "habit-retries", 0, "how often users press again after a failure")
