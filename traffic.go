@@ -87,15 +87,16 @@ type Fidelity struct {
 	Filtered      map[string]uint64 `json:"filtered,omitempty"`   // exchanges of the tape that a filter left out, by rule: they were never due
 	ShapeOnly     int64             `json:"shape_only,omitempty"` // exchanges of which the tape has no headers and no bodies, being from a log
 	Unsent        int64             `json:"unsent"`
-	Unresolved    int64             `json:"unresolved"`   // requests that needed a live value which never came
-	Retries       int64             `json:"retries"`      // extra requests by habit
-	LatenessP50   Duration          `json:"lateness_p50"` // of sending against the due time
+	Unresolved    int64             `json:"unresolved"`              // requests that needed a live value which never came
+	UnresolvedBy  map[string]int64  `json:"unresolved_by,omitempty"` // requests skipped for want of a live value, by why it was missing: those that follow from a failure, too
+	Retries       int64             `json:"retries"`                 // extra requests by habit
+	LatenessP50   Duration          `json:"lateness_p50"`            // of sending against the due time
 	LatenessP99   Duration          `json:"lateness_p99"`
 	LatenessMax   Duration          `json:"lateness_max"`
 	LimitedSecond int               `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
 	Seconds       int               `json:"seconds"`
 	Connections   int64             `json:"connections"`        // opened
-	Unheld        int64             `json:"unheld,omitempty"`  // requests that went over another connection than those before them of the same recorded one
+	Unheld        int64             `json:"unheld,omitempty"`   // requests that went over another connection than those before them of the same recorded one
 	Senders       map[string]int64  `json:"senders,omitempty"`  // requests by how they were sent
 	Messages      *Messages         `json:"messages,omitempty"` // of WebSockets and streams; nil when there were none
 	Shifted       map[string]int64  `json:"shifted,omitempty"`  // recorded times that were moved to the present, by kind

@@ -50,6 +50,8 @@ type engine struct {
 	watch    func(*shot, outcome, gameday.Class)       // of each answer
 	ack      func(*shot, string, time.Duration)
 
+	missing misses // values, why requests lacked them
+
 	fed atomic.Int64 // all shots due before it have been posted
 
 	opened, waited, spilled, unheld, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64

@@ -444,6 +444,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
+	f.UnresolvedBy = p.engine.missing.report()
 	f.Unheld = p.engine.unheld.Load()
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))

@@ -391,8 +391,14 @@ func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[st
 }
 
 // lacks reports whether values of the live system are missing.
-func (r *request) lacks(values map[string]string) bool {
-	return r.live && (r.head.lacks(values) || r.body.lacks(values))
+func (r *request) lacks(values map[string]string) (p part, missing bool) {
+	if !r.live {
+		return part{}, false
+	}
+	if p, missing = r.head.lacks(values); !missing {
+		p, missing = r.body.lacks(values)
+	}
+	return p, missing
 }
 
 // size returns about how long the request will be.

@@ -50,7 +50,7 @@ func (s *shard) take(x *shot, now time.Duration) {
 func (s *shard) held(x *shot) bool {
 	switch {
 	case s.e.busy == "drop":
-		x.refuse()
+		x.refuse(missUnsent)
 		s.skip(x, skipBusy)
 	case s.e.busy == "spill" && !x.req.live:
 		s.e.spilled.Add(1)
@@ -136,8 +136,13 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 	for recorded, now := range o.live {
 		x.sess.bound.set(recorded, now)
 	}
-	if o.err != nil || o.answer.status >= 400 {
-		x.refuse()
+	switch {
+	case o.late:
+		x.refuse(missLate)
+	case o.err != nil || o.answer.status >= 400:
+		x.refuse(missFailed)
+	case len(o.live) < len(x.req.captures):
+		x.withhold(o.live, missAbsent)
 	}
 	if s.mayResend(c, x, o) {
 		x.resent, x.first = true, 0
@@ -247,19 +252,22 @@ func (s *shard) late(x *shot, cause string) bool {
 // never got an order number asks for no order: sending the recorded one would blame the system for an answer
 // that nobody asked for. Every earlier answer of the session is in.
 func (s *shard) barren(x *shot) bool {
-	if !x.req.lacks(x.sess.bound.live) {
+	p, missing := x.req.lacks(x.sess.bound.live)
+	if !missing {
 		return false
 	}
 	if !x.sess.refused { // else the failure that it follows from is on the record already
 		s.e.unresolved.Add(1)
 	}
+	s.e.missing.count(x.sess.bound.why(p))
+	x.withhold(nil, missUnsent)
 	s.skip(x, skipBarren)
 	return true
 }
 
 // giveUp settles a shot as unsent.
 func (s *shard) giveUp(x *shot, cause string) {
-	x.refuse()
+	x.refuse(missUnsent)
 	s.silence(x, cause)
 	r := x.record()
 	r.fate, r.cause, r.done = unsent, cause, s.e.now()

@@ -25,7 +25,10 @@ type session struct {
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.
-type bindings struct{ live map[string]string }
+type bindings struct {
+	live    map[string]string
+	missing map[string]string // why there is none, by recorded value
+}
 
 func (b *bindings) set(recorded, now string) {
 	if b.live == nil {
@@ -33,6 +36,8 @@ func (b *bindings) set(recorded, now string) {
 	}
 	if _, known := b.live[recorded]; known || len(b.live) < maxKnown {
 		b.live[recorded] = now
+	} else {
+		b.miss(recorded, missLimit)
 	}
 }
 
@@ -64,9 +69,10 @@ func newShot() *shot {
 }
 
 // refuse notes that what follows in the session may lack a value for a reason that is on the record.
-func (x *shot) refuse() {
+func (x *shot) refuse(why string) {
 	if len(x.req.captures) > 0 {
 		x.sess.refused = true
+		x.withhold(nil, why)
 	}
 }
 

@@ -75,16 +75,16 @@ func (p part) now(values map[string]string) (string, bool) {
 	return now, ok && p.code.accepts(now)
 }
 
-// lacks reports whether live values are missing.
-func (t text) lacks(values map[string]string) bool {
+// lacks returns the first part whose live value is missing, if there is one.
+func (t text) lacks(values map[string]string) (p part, missing bool) {
 	for _, p := range t {
 		if p.kind == live {
 			if _, ok := p.now(values); !ok {
-				return true
+				return p, true
 			}
 		}
 	}
-	return false
+	return part{}, false
 }
 
 // accepts reports whether a value of the live system may stand here without changing what is around it.

@@ -59,6 +59,13 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 		line(b, "Moved", tallyText(f.Shifted))
 	}
 	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	if len(f.UnresolvedBy) > 0 {
+		var missing []string
+		for _, why := range sortedNames(f.UnresolvedBy) {
+			missing = append(missing, fmt.Sprintf("%d: %s", f.UnresolvedBy[why], why))
+		}
+		line(b, "No value", strings.Join(missing, "; "))
+	}
 	if f.Unheld > 0 {
 		line(b, "Unheld", fmt.Sprintf("%d requests could not go over the connection of those before them", f.Unheld))
 	}
