@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -131,10 +132,15 @@ func (t *Topology) fits(ctx context.Context, env gameday.Environment) error {
 	for _, in := range instances {
 		running[in.Service]++
 	}
+	var have, want []string
 	for _, service := range slices.Sorted(maps.Keys(env.Replicas)) {
 		if n := env.Replicas[service]; running[service] != n {
-			return fmt.Errorf("%d instances of %s are kept up, the scenario wants %d: start `gameday up` with --replicas %s=%d, or run with another --store", running[service], service, n, service, n)
+			have = append(have, fmt.Sprintf("%s=%d", service, running[service]))
+			want = append(want, fmt.Sprintf("%s=%d", service, n))
 		}
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("kept up are %s, and the scenario wants %[2]s: start `gameday up` with --replicas %[2]s, or run with another --store", strings.Join(have, ","), strings.Join(want, ","))
 	}
 	return nil
 }
