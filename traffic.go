@@ -102,13 +102,14 @@ type Fidelity struct {
 	Shifted       map[string]int64  `json:"shifted,omitempty"`  // recorded times that were moved to the present, by kind
 	OwnCPU        float64           `json:"own_cpu"`            // cores used by the harness process
 
-	Timings                     // of all requests
-	Spacing   float64           `json:"spacing"`              // Kolmogorov-Smirnov distance of the times between requests, as due and as offered; 0 to 1
-	Mix       float64           `json:"mix"`                  // total variation distance of the shares of flows, as due and as sent; 0 to 1
-	GC        Duration          `json:"gc,omitempty"`         // pauses of the generator for garbage collection
-	PortsLeft *int              `json:"ports_left,omitempty"` // free ephemeral ports at the worst moment; nil where nobody tells
-	Capped    *Capped           `json:"capped,omitempty"`     // what the rate cap did; nil without one
-	Curve     []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
+	Timings                      // of all requests
+	Spacing    float64           `json:"spacing"`              // Kolmogorov-Smirnov distance of the times between requests, as due and as offered; 0 to 1
+	Mix        float64           `json:"mix"`                  // total variation distance of the shares of flows, as due and as sent; 0 to 1
+	GC         Duration          `json:"gc,omitempty"`         // pauses of the generator for garbage collection
+	PortsLeft  *int              `json:"ports_left,omitempty"` // free ephemeral ports at the worst moment; nil where nobody tells
+	Capped     *Capped           `json:"capped,omitempty"`     // what the rate cap did; nil without one
+	Middleware *Detour           `json:"middleware,omitempty"` // what became of requests on their way through a middleware; nil without one
+	Curve      []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
 
 	Problems []string `json:"problems,omitempty"` // why the offered load is not what was planned; any makes the run inconclusive
 }
@@ -124,6 +125,18 @@ type Messages struct {
 	Recorded      int64             `json:"recorded"`         // that the recorded server had said up to where the conversations came
 	LatenessP50   Duration          `json:"lateness_p50"`     // of sending, against the recorded distance from the handshake
 	LatenessP99   Duration          `json:"lateness_p99"`
+}
+
+// Detour is what became of the requests that a middleware was shown. Those that it did not give back are among the skipped.
+type Detour struct {
+	Shown    int64    `json:"shown"`              // before they were due; of copies of a session, one
+	Returned int64    `json:"returned"`           // in time to be sent
+	Late     int64    `json:"late,omitempty"`     // of these: after they were due
+	LateMax  Duration `json:"late_max,omitempty"` // the latest
+	Added    int64    `json:"added,omitempty"`    // requests that it made itself, or gave back once more
+	Expired  int64    `json:"expired,omitempty"`  // messages that came back when they were not waited for any more
+	Garbled  int64    `json:"garbled,omitempty"`  // lines that are no message
+	Unshown  int64    `json:"unshown,omitempty"`  // answers that it was too slow to be shown
 }
 
 // Capped is what a rate cap did to the schedule.

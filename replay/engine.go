@@ -44,10 +44,10 @@ type engine struct {
 	courier  *courier    // for what the fast path does not speak
 	now      func() time.Duration
 	ledger   *ledger
-	books    *books                                    // of messages
-	taken    func(*shot, time.Duration)                // how late a shot was taken in hand
-	observe  func(*shot, gameday.Class, time.Duration) // live series
-	watch    func(*shot, outcome, gameday.Class)       // of each answer
+	books    *books                                             // of messages
+	taken    func(*shot, time.Duration)                         // how late a shot was taken in hand
+	observe  func(*shot, gameday.Class, time.Duration)          // live series
+	watch    func(*shot, outcome, gameday.Class, time.Duration) // of each answer, which ended then
 	ack      func(*shot, string, time.Duration)
 
 	missing misses // values, why requests lacked them

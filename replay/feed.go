@@ -44,6 +44,7 @@ type feed struct {
 	rules  Rules
 	now    func() time.Duration
 	surges *surges
+	detour *detour // through a middleware; nil without one
 	cap    *governor
 	lead   time.Duration // how far ahead of its due time a request is made ready
 	out    func([]*shot)
@@ -90,9 +91,12 @@ func newPlan(c Config) plan {
 	return p
 }
 
-// leadOf returns how far ahead of its due time a request must be ready.
-func leadOf(t gameday.TrafficPlan) time.Duration {
-	if t.Pace == paceThink {
+// leadOf returns how far ahead of its due time a request must be ready, or shown to a middleware.
+func leadOf(t gameday.TrafficPlan, m Middleware) time.Duration {
+	switch {
+	case m != nil:
+		return leadShown
+	case t.Pace == paceThink:
 		return leadFar
 	}
 	return lead
@@ -183,9 +187,12 @@ func (f *feed) play(ctx context.Context) error {
 			break
 		}
 		f.advance(ctx, due)
-		f.exchange(x, due)
+		if f.detour.err() != nil {
+			break
+		}
+		f.take(ctx, x, due)
 	}
-	return f.finish(ctx)
+	return errors.Join(f.finish(ctx), f.detour.err())
 }
 
 // ends reports whether what was due then comes after the end of the run.
@@ -195,8 +202,20 @@ func (f *feed) ends(due time.Duration) bool {
 
 // finish hands over what is left, up to the planned length.
 func (f *feed) finish(ctx context.Context) error {
-	for f.pending.len() > 0 && ctx.Err() == nil && !f.ends(f.pending.first().due) {
-		f.advance(ctx, f.pending.first().due)
+	for ctx.Err() == nil {
+		switch {
+		case f.pending.len() > 0 && !f.ends(f.pending.first().due):
+			f.advance(ctx, f.pending.first().due)
+		case f.detour.busy():
+			select {
+			case s, open := <-f.detour.returns():
+				f.receive(s, open)
+			case <-ctx.Done():
+			}
+		default:
+			f.fed(math.MaxInt64)
+			return nil
+		}
 		f.handOver(f.horizon)
 	}
 	f.fed(math.MaxInt64)
@@ -229,7 +248,7 @@ func (f *feed) next(ctx context.Context) (*Exchange, error) {
 				continue
 			}
 			return nil, nil
-		case err == nil && (x.At < f.plan.start || f.rules.prepare(x) != ""):
+		case err == nil && (x.At < f.plan.start || f.detour == nil && f.rules.prepare(x) != ""): // else behind the detour
 			continue
 		case err == nil:
 			f.count++
@@ -296,9 +315,11 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 		wait := time.NewTimer(min(max(late-f.horizon, poll/4), poll))
 		select {
 		case <-wait.C:
+		case s, open := <-f.detour.returns():
+			f.receive(s, open)
 		case <-ctx.Done():
-			wait.Stop()
 		}
+		wait.Stop()
 	}
 }
 
@@ -313,7 +334,7 @@ func (f *feed) handOver(horizon time.Duration) {
 	if len(shots) > 0 {
 		f.out(shots)
 	}
-	f.fed(horizon)
+	f.fed(f.detour.bound(horizon))
 }
 
 func (f *feed) shot(p pending) *shot {
@@ -335,19 +356,20 @@ func (f *feed) shot(p pending) *shot {
 	return s
 }
 
-// exchange plans the request of x for every voice of its session.
-func (f *feed) exchange(x *Exchange, due time.Duration) {
-	t := f.trail(x)
-	req := f.editor.request(x, due, &t.lesson)
+// exchange plans the request of x for every voice of its session t; skip says why it is not to be sent, if it is not.
+func (f *feed) exchange(t *trail, x *Exchange, due time.Duration, skip string) {
+	var req *request
+	if skip != "" {
+		req = f.editor.outline(x, skip)
+	} else {
+		req = f.editor.request(x, due, &t.lesson)
+	}
 	f.begins(x, req, t, due)
 	s := step{x.At, due, t.think(x, f.plan.speed), req}
 	if len(t.history) < maxHistory {
 		t.history = append(t.history, s)
 	}
 	for _, v := range t.voices {
-		if f.plan.arrivals != nil && v.by == nil {
-			f.plan.arrivals.hits++
-		}
 		f.add(s, v.shift, v)
 		f.copyRequest(t, v, s)
 	}
@@ -454,7 +476,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 	}
 	name := t.name + suffix
 	return &voice{by: by, thinned: f.cap.thins(name), sess: &session{
-		name: name, single: t.single, home: hash(0, t.name), who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
+		name: name, single: t.single, copied: t.made > 1 || by != nil, home: hash(0, t.name), who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
 

@@ -32,7 +32,7 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 		var mu sync.Mutex
 		var fed time.Duration
 		f := &feed{
-			plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
+			plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, nil),
 			editor: newEditor(c, flows, "h", ""), seed: c.Seed, open: c.Open, surges: s,
 			now: func() time.Duration { return time.Since(start) },
 			out: func(batch []*shot) {
@@ -40,7 +40,7 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 				defer mu.Unlock()
 				for _, s := range batch {
 					require.GreaterOrEqual(t, s.due, fed, "what was said to be handed over stays so")
-					ahead := leadOf(c.Traffic)
+					ahead := leadOf(c.Traffic, nil)
 					if c.Traffic.RateCap > 0 {
 						ahead += time.Second // the schedule is stretched by up to as much at once
 					}

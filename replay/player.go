@@ -65,6 +65,10 @@ type Config struct {
 	// Watch is given every answer, if set, by the threads that send: it must not block. All answers are then kept, up
 	// to 256 KiB of their bodies.
 	Watch func(*Answered)
+
+	// Middleware is shown every request before the filters and rewriting of the plan, if set, and the answers to those that
+	// are no copies. It is of this player alone, which does not close it. Its end ends the replay with an error.
+	Middleware Middleware
 }
 
 // Ack says which answers acknowledge an effect: the successes of Flow, with the id at the JSON path ID.
@@ -124,10 +128,12 @@ func New(c Config) (*Player, error) {
 			return c.Shift(value, c.Recorded.Add(at), p.start.Add(due))
 		}
 	}
+	start := func() time.Time { return p.start }
 	p.feed = &feed{
-		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic),
+		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, c.Middleware),
 		editor: editor, books: p.engine.books, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
-		out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
+		detour: newDetour(c.Middleware, c.Traffic.Timeout.Std(), start),
+		out:    p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
 }
@@ -212,6 +218,7 @@ func (c Config) validate() error {
 	wrong(err != nil, "traffic: %w", err)
 	wrong(t.Shape != "" && t.Shape != "recorded" && t.Speed != 1, "traffic shape %q sets the rate, and so would speed %g: leave one out", t.Shape, t.Speed)
 	wrong(!slices.Contains([]string{paceTape, paceThink}, t.Pace), "traffic pace %q: want tape or think", t.Pace)
+	wrong(t.Pace == paceThink && c.Middleware != nil, "traffic pace think: answers bring requests forward, and a middleware has to see them before: choose tape")
 	wrong(t.RateCap < 0 || t.RateCap > maxCap || t.RateCap != t.RateCap, "traffic rate_cap %g: want at most %d per second", t.RateCap, maxCap)
 	wrong(t.RateCap == 0 && t.CapBy != "" || t.RateCap != 0 && t.CapBy != capSlow && t.CapBy != capThin, "traffic cap_by %q: want slow or thin, beside a rate_cap", t.CapBy)
 	wrong(c.Shift != nil && c.Recorded.IsZero(), "traffic: times cannot be moved: the tape does not say when it was recorded")
@@ -449,7 +456,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
-	f.Capped = p.feed.cap.report()
+	f.Capped, f.Middleware = p.feed.cap.report(), p.feed.detour.report()
 	f.Problems = p.problems(f, fold.pool)
 	return t, err
 }
@@ -470,6 +477,14 @@ func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
 	bad(f.LatenessP99 <= maxLate && float64(f.LimitedSecond) > p.config.Traffic.MaxLimited*float64(f.Seconds), "the generator was the limit in %s of %d seconds, at most %g%% are allowed; slow the replay down or give it more CPU",
 		limitedSeconds(f), f.Seconds, 100*p.config.Traffic.MaxLimited)
 	bad(f.PortsLeft != nil && *f.PortsLeft < minPorts, "fewer than %d ephemeral ports were left; send from more addresses, or keep connections alive", minPorts)
+	for _, cause := range []string{MiddlewareSlow, MiddlewareGarbled, MiddlewareEnded} {
+		n := f.Skipped[cause]
+		bad(n > 0, "%d requests (%.2f%%) were not sent: %s", n, percent(n, f.Due), cause)
+	}
+	if m := f.Middleware; m != nil {
+		bad(m.Late > 0 && f.LatenessP99 > maxLate, "the middleware gave %d of %d requests back after their due time, by up to %s", m.Late, m.Shown, m.LateMax)
+		bad(m.Expired > 0, "%d requests were not sent: the middleware gave them back after their time was over", m.Expired)
+	}
 	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
 	bad(f.OwnCPU > 0.9*float64(runtime.NumCPU()), "the harness itself used %.1f of %d cores; slow the replay down or give it more CPU", f.OwnCPU, runtime.NumCPU())
 	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))

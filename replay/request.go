@@ -105,7 +105,7 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
-	e.watched = c.Watch != nil
+	e.watched = c.Watch != nil || c.Middleware != nil
 	e.binders = newBinders(c.Traffic.Bind)
 	e.sort = e.sorted
 	if flow, ok := r.index(c.Ack.Flow); ok && c.Ack.ID != "" {
@@ -116,12 +116,8 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 
 // request makes the request of x, which is due then, and takes the lesson that x holds for its session.
 func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
-	path, _, _ := strings.Cut(x.Target, "?")
-	r := &request{conn: x.Conn, method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target)}
-	if x.Response != nil {
-		r.recorded = x.Response.Status
-	}
-	if r.skip = e.reason(x); r.skip != "" {
+	r := e.outline(x, e.reason(x))
+	if r.skip != "" {
 		return r
 	}
 	e.protocol(r, x)
@@ -138,6 +134,16 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	}
 	if r.flow == e.ackFlow {
 		r.ack = e.ackID
+	}
+	return r
+}
+
+// outline makes what the accounts need of the request of x. With a reason to skip it that is all there will be.
+func (e *editor) outline(x *Exchange, skip string) *request {
+	path, _, _ := strings.Cut(x.Target, "?")
+	r := &request{conn: x.Conn, method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target), skip: skip}
+	if x.Response != nil {
+		r.recorded = x.Response.Status
 	}
 	return r
 }

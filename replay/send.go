@@ -206,7 +206,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	}
 	s.e.sentTotal.Add(1)
 	s.e.observe(x, r.class, r.latency())
-	s.e.watch(x, o, r.class)
+	s.e.watch(x, o, r.class, r.done)
 	if o.acked != "" && succeeded(r.class) {
 		s.e.ack(x, o.acked, r.done)
 	}

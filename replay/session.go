@@ -11,6 +11,7 @@ type session struct {
 	name   string // pseudonym, for people
 	who    identity
 	single bool   // one request of which nobody knows who sent it
+	copied bool   // it is not the recorded one
 	home   uint64 // chooses the shard: the same for all that share bindings
 	bound  *bindings
 

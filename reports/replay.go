@@ -50,6 +50,9 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 	if len(f.Filtered) > 0 {
 		line(b, "Filtered", filteredText(f.Filtered))
 	}
+	if m := f.Middleware; m != nil {
+		line(b, "Middleware", detourText(*m))
+	}
 	if f.ShapeOnly > 0 {
 		line(b, "Shape only", fmt.Sprintf("%d of the recorded requests are from a log, without headers and bodies", f.ShapeOnly))
 	}
@@ -101,6 +104,23 @@ func filteredText(filtered map[string]uint64) string {
 		left = append(left, fmt.Sprintf("%d by %s", filtered[rule], rule))
 	}
 	return strings.Join(left, ", ")
+}
+
+// detourText says what a middleware did with the requests that it was shown.
+func detourText(m gameday.Detour) string {
+	text := fmt.Sprintf("%d shown, %d given back", m.Shown, m.Returned)
+	if m.Late > 0 {
+		text += fmt.Sprintf(", %d of them after they were due, by up to %s", m.Late, short(m.LateMax))
+	}
+	for _, more := range []struct {
+		n    int64
+		what string
+	}{{m.Added, "added"}, {m.Expired, "given back too late"}, {m.Garbled, "lines that are no message"}, {m.Unshown, "answers not shown"}} {
+		if more.n > 0 {
+			text += fmt.Sprintf("; %d %s", more.n, more.what)
+		}
+	}
+	return text
 }
 
 // scheduleText says how like the schedule the offered load was.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/reports"
 )
 
 func newReplay(g *global) *cobra.Command {
@@ -43,6 +44,9 @@ The rate is the recorded one, at a speed, or has a --shape of its own; --rate-ca
 off is said at the end, with how truthfully the load was offered: lateness of sending, spacing and mix against the
 schedule, seconds in which the generator was the limit.
 
+A --middleware sees every request before it is due, and every answer, and says what is sent, by the protocol of goreplay's:
+see docs/from-goreplay.md. A request that it gives back late leaves late; one that it keeps is skipped, and counted.
+
 With --diff the answers are compared with the recorded ones, with --diff-primary URL with those of another system that gets
 the same requests at the same time; --diff-secondary URL, a second instance of that one, shows which fields differ by
 themselves.
@@ -65,6 +69,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
   gameday replay shop.gdtape --to unix:///run/shop.sock
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --metrics 127.0.0.1:9464 --progress plain
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --report replay.html --json | jq '.flows[] | {flow, failed, p99: .latency.p99_ms}'
+  gameday replay requests.gor --to http://127.0.0.1:8080 --middleware 'python3 tokens.py'
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff --ignore '$..updated_at' --max-wrong 0.1%
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --diff-primary http://127.0.0.1:8081 --diff-secondary http://127.0.0.1:8082`,
 		Args: cobra.ExactArgs(1),
@@ -106,6 +111,9 @@ as planned, 5 error, 130 and 143 after a signal.`,
 			}
 			done, err := wire.Replay(c.Context(), o)
 			if err != nil {
+				if done.Traffic.Fidelity.Due > 0 { // it broke off
+					err = errors.Join(err, reports.Replay(g.stdout, done))
+				}
 				return failed(err)
 			}
 			if err := out.write(g.stdout, done); err != nil {
@@ -153,6 +161,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
 	f.StringArrayVar(&o.Traffic.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
 	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
 	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
+	addMiddlewareFlag(c, g, &o.Middleware)
 	addRuleFlags(f, &rules)
 	addImportFlags(f, &o.Import)
 	f.Uint64Var(&o.Seed, "seed", 424242, "fixes every random choice")

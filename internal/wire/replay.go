@@ -43,6 +43,8 @@ type ReplayOptions struct {
 	Keys Keys         // open an encrypted tape
 	Warn func(error)  // told of a tape that is not whole; may be nil
 	Note func(string) // told what else is good to know before the first request; may be nil
+
+	Middleware MiddlewareOptions // sees the requests before they are due
 }
 
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
@@ -84,6 +86,11 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 	if len(plan.Flows) == 0 {
 		plan.Flows, config.Sparse = known.Routes, true
 	}
+	ended, err := o.Middleware.replaying(&config, o.Traffic, o.Warn)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = ended(err) }()
 	c, err := newCast(ctx, plan, config, o.JWTKey)
 	if err != nil {
 		return done, err

@@ -125,10 +125,10 @@ func (g *gor) record(b []byte) int {
 		return whole(b, head.size)
 	}
 	payload := b[head.size:]
-	m, err := g.parse(head, x, payload)
+	m, err := parseGor(head, x, payload)
 	if at := swallowed(payload, m, err); at >= 0 {
 		payload = payload[:at]
-		m, err = g.parse(head, x, payload)
+		m, err = parseGor(head, x, payload)
 	}
 	switch {
 	case err != nil:
@@ -141,8 +141,8 @@ func (g *gor) record(b []byte) int {
 	return head.size + len(payload)
 }
 
-// parse reads the message of a record; x is the request of a response.
-func (g *gor) parse(h gorHeader, x *replay.Exchange, payload []byte) (message, error) {
+// parseGor reads the message of a record; x is the request of a response.
+func parseGor(h gorHeader, x *replay.Exchange, payload []byte) (message, error) {
 	if h.kind == '1' {
 		m, err := parseMessage(payload, true, nil)
 		if _, _, _, ok := requestLine(m.start); err == nil && !ok {
@@ -160,13 +160,8 @@ func (g *gor) parse(h gorHeader, x *replay.Exchange, payload []byte) (message, e
 }
 
 func (g *gor) request(h gorHeader, m message) {
-	method, target, version, _ := requestLine(m.start)
-	x := &replay.Exchange{
-		Method: method, Target: target, Proto: version, Host: m.header.Get("Host"),
-		Header: m.header, Body: bytes.Clone(m.body), Size: m.size,
-		Upload: max(0, time.Duration(h.latency)),
-	}
-	x.Header.Del("Host")
+	x := &replay.Exchange{Upload: max(0, time.Duration(h.latency))}
+	m.request(x)
 	var rank uint32
 	x.Conn, rank = connection(h.id)
 	g.to.window.push(x, h.ns, rank)
@@ -180,7 +175,7 @@ func (g *gor) response(h gorHeader, x *replay.Exchange, m message) {
 	if x.Response != nil && h.kind == '3' {
 		return
 	}
-	r := &replay.Response{Status: statusOf(m.start), Header: m.header, Body: bytes.Clone(m.body), Size: m.size}
+	r := m.response()
 	sent := g.heads[x].ns
 	if h.kind == '2' { // seen from its first byte on, for as long as the download took
 		r.FirstByte = max(0, time.Duration(h.ns-sent))

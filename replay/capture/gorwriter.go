@@ -32,11 +32,7 @@ func NewGorWriter(w io.Writer, start time.Time) *GorWriter {
 // Record appends an exchange. Bodies that the source holds in part are written as far as
 // they go, with a length that fits. Shape-only exchanges have no body to write.
 func (g *GorWriter) Record(x *replay.Exchange) error {
-	conn := x.Conn
-	if conn == 0 {
-		conn = x.Seq<<16 | 1 // unknown: one of its own
-	}
-	id := fmt.Sprintf("%016x%08x", conn, uint32(x.Seq))
+	id := gorID(x)
 	at := g.start.Add(x.At)
 	if err := g.record('1', id, at, x.Upload, requestPayload(x)); err != nil {
 		return fmt.Errorf("write .gor: exchange %d: %w", x.Seq, err)
@@ -51,11 +47,20 @@ func (g *GorWriter) Record(x *replay.Exchange) error {
 	return nil
 }
 
+// gorID returns the id of an exchange: its connection and its number.
+func gorID(x *replay.Exchange) string {
+	conn := x.Conn
+	if conn == 0 {
+		conn = x.Seq<<16 | 1 // unknown: one of its own
+	}
+	return fmt.Sprintf("%016x%08x", conn, uint32(x.Seq))
+}
+
 // Close writes what is buffered.
 func (g *GorWriter) Close() error { return g.w.Flush() }
 
 func (g *GorWriter) record(kind byte, id string, at time.Time, latency time.Duration, payload []byte) error {
-	if _, err := fmt.Fprintf(g.w, "%c %s %d %d\n", kind, id, at.UnixNano(), max(0, latency)); err != nil {
+	if _, err := g.w.WriteString(gorHead(kind, id, at, latency)); err != nil {
 		return err
 	}
 	if _, err := g.w.Write(payload); err != nil {
@@ -65,13 +70,18 @@ func (g *GorWriter) record(kind byte, id string, at time.Time, latency time.Dura
 	return err
 }
 
+// gorHead returns the line before a payload.
+func gorHead(kind byte, id string, at time.Time, latency time.Duration) string {
+	return fmt.Sprintf("%c %s %d %d\n", kind, id, at.UnixNano(), max(0, latency))
+}
+
 func requestPayload(x *replay.Exchange) []byte {
 	version := x.Proto
 	if !strings.HasPrefix(version, "HTTP/1.") {
 		version = "HTTP/1.1"
 	}
 	head := x.Method + " " + x.Target + " " + version + "\r\n"
-	p := payload(head, x.Header, x.Body, len(x.Body) > 0 || x.Header.Has("Content-Length"))
+	p := payload(head, x.Header, x.Body, len(x.Body) > 0 || x.Header.Has("Content-Length") || x.Header.Has("Transfer-Encoding"))
 	if x.Host != "" {
 		p = proto.AddHeader(p, []byte("Host"), []byte(x.Host))
 	}
@@ -79,11 +89,14 @@ func requestPayload(x *replay.Exchange) []byte {
 }
 
 func responsePayload(x *replay.Exchange) []byte {
-	r := x.Response
-	head := fmt.Sprintf("HTTP/1.1 %03d %s\r\n", r.Status, http.StatusText(r.Status))
+	return answerPayload(x.Method, x.Response.Status, x.Response.Header, x.Response.Body)
+}
+
+func answerPayload(method string, status int, h replay.Header, body []byte) []byte {
+	head := fmt.Sprintf("HTTP/1.1 %03d %s\r\n", status, http.StatusText(status))
 	// The length in the answer to HEAD, and in 304, speaks of a body that is not sent.
-	bodyless := x.Method == http.MethodHead || r.Status < 200 || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
-	return payload(head, r.Header, r.Body, !bodyless)
+	bodyless := method == http.MethodHead || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
+	return payload(head, h, body, !bodyless)
 }
 
 // payload joins a message. framed says that its body needs a length that fits; a body that

@@ -63,6 +63,19 @@ func parseMessage(payload []byte, request bool, bodyless func(status int) bool) 
 	return m, err
 }
 
+// request makes the message the request of x.
+func (m message) request(x *replay.Exchange) {
+	x.Method, x.Target, x.Proto, _ = requestLine(m.start)
+	x.Host, x.Header = m.header.Get("Host"), m.header
+	x.Header.Del("Host")
+	x.Body, x.Size = bytes.Clone(m.body), m.size
+}
+
+// response returns the message as a response, without its times.
+func (m message) response() *replay.Response {
+	return &replay.Response{Status: statusOf(m.start), Header: m.header, Body: bytes.Clone(m.body), Size: m.size}
+}
+
 func parseHeader(b []byte) (replay.Header, error) {
 	var h replay.Header
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(b), "\r\n"), "\r\n") {
