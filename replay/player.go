@@ -50,6 +50,7 @@ type Config struct {
 	Local    string      // IP address to dial from
 	TLS      *tls.Config // for https: certificates of the client, roots ...
 	HTTP2    bool        // send everything over HTTP/2; without it only what was recorded so, where the target speaks it
+	OwnHost  bool        // requests carry the host that they were recorded with, not that of the target
 	MaxConns int         // connections at the same time
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
 	Ack      Ack

@@ -19,6 +19,7 @@ import (
 // A request is a recorded request made ready to be sent by any copy of its session.
 type request struct {
 	method, path string // the path without its query
+	host         string // that it carries; that of the target when empty
 	flow         int
 	recorded     int       // status; 0 when none was seen
 	rpc          rpcStatus // recorded; 0 when it is not gRPC
@@ -78,6 +79,7 @@ type editor struct {
 	speed    float64                                                  // of the plan
 	speaks   bool                                                     // messages can follow a handshake
 	watched  bool                                                     // by somebody who looks at answers
+	ownHost  bool                                                     // requests keep the host that they were recorded with
 	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
 	hand     inHand
 	sort     sorter // the method sorted, made once
@@ -105,6 +107,7 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
+	e.ownHost = c.OwnHost
 	e.watched = c.Watch != nil || c.Middleware != nil
 	e.binders = newBinders(c.Traffic.Bind)
 	e.sort = e.sorted
@@ -144,6 +147,9 @@ func (e *editor) outline(x *Exchange, skip string) *request {
 	r := &request{conn: x.Conn, method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target), skip: skip}
 	if x.Response != nil {
 		r.recorded = x.Response.Status
+	}
+	if e.ownHost && isHost(x.Host) {
+		r.host = x.Host
 	}
 	return r
 }
@@ -208,6 +214,11 @@ func (e *editor) reason(x *Exchange) string {
 	return ""
 }
 
+// isHost reports whether text can stand in a Host header.
+func isHost(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`/\@?#"<>`, r) })
+}
+
 // isToken reports whether text can be a method or the name of a header.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
@@ -223,7 +234,7 @@ func (e *editor) compose(r *request, x *Exchange) {
 	c, sort := &e.composer, e.sort
 	c.lit(x.Method, " ", e.prefix)
 	c.target(x.Target, sort)
-	c.lit(" HTTP/1.1\r\nHost: ", e.host, "\r\n")
+	c.lit(" HTTP/1.1\r\nHost: ", cmp.Or(r.host, e.host), "\r\n")
 	set := e.headers(x)
 	for _, f := range x.Header {
 		if isHop(f.Name) || replaces(set, f.Name) || e.speaks && isHandshake(f.Name) {
@@ -386,14 +397,14 @@ func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[st
 			missing += n
 		}
 		to = append(strconv.AppendInt(append(to, "Content-Length: "...), int64(length), 10), "\r\n"...)
-		to = st.append(to, t, r.method)
+		to = st.append(to, t, r.method, r.host)
 		if body == nil {
 			to, _ = r.body.append(to, who, nil)
 			return to, missing
 		}
 		return append(to, body...), missing
 	}
-	return st.append(to, t, r.method), missing
+	return st.append(to, t, r.method, r.host), missing
 }
 
 // lacks reports whether values of the live system are missing.

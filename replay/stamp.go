@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -50,10 +51,10 @@ type tag struct {
 	trace trace
 }
 
-// append appends the header lines, and the end of the header.
-func (st *stamp) append(to []byte, t tag, method string) []byte {
+// append appends the header lines, and the end of the header. host is what the request carries; that of the target when empty.
+func (st *stamp) append(to []byte, t tag, method, host string) []byte {
 	to = append(to, st.fixed...)
-	to = st.signer.Append(to, st.run, mark.Mark{Sequence: t.seq, Issued: st.start.Add(t.due), Life: st.life}, method, st.host)
+	to = st.signer.Append(to, st.run, mark.Mark{Sequence: t.seq, Issued: st.start.Add(t.due), Life: st.life}, method, cmp.Or(host, st.host))
 	to = append(to, "\r\ntraceparent: 00-"...)
 	var id [24]byte
 	binary.BigEndian.PutUint64(id[:8], t.trace[0])

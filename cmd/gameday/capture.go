@@ -35,6 +35,10 @@ needs Linux, and root or the right to capture: setcap cap_net_raw+ep gameday. Pa
 counted as lost. --interface any takes all interfaces. Elsewhere tcpdump captures, and --pcap - reads what it pipes. TLS cannot be
 read this way.
 
+The flags of filters and rewriting are goreplay's, with or without their http-. They see what passes before it is redacted;
+what they leave out is counted by rule. A --middleware sees what is left, redacted, and what it gives back is recorded,
+redacted once more: see docs/from-goreplay.md.
+
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
 taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
 goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes with a manifest.json, which plays like
@@ -45,6 +49,7 @@ one tape.`,
   tcpdump -i en0 -U -w - 'tcp port 8080' | gameday capture --pcap - --port 8080 --out shop.gdtape
   gameday capture --interface any --port 8080 --buffer 64MB --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
+  gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --disallow-url ^/health --header-limiter user-id:10%
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --encrypt-to recipients.txt
   gameday capture --to https://10.0.0.7 --ca ca.pem --cert shop.pem --key shop.key --listen :443 --allow-remote --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out tapes --rotate 256MB --keep 20 --sample 10% --max-cpu 20% --min-free 5GB`,
@@ -75,7 +80,7 @@ one tape.`,
 	f.StringSliceVar(&o.Rules.Headers, "redact-header", nil, "one more header to redact")
 	f.StringSliceVar(&o.Rules.JSON, "redact-json", nil, "one more path into JSON bodies to redact: $..email")
 	f.StringSliceVar(&o.Rules.Query, "redact-query", nil, "one more query parameter to redact")
-	f.StringVar(&o.RedactKey, "redact-key", "", "file with the key of pseudonyms, at least 16 bytes, so that several recordings join ($"+wire.RedactKeyVariable+"); random when not given")
+	addRedactKeyFlag(f, &o.RedactKey)
 	f.StringSliceVar(&o.Rules.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
 	f.Var((*share)(&o.Limits.Sample), "sample", "record this share of the sessions: 10%")
 	f.Var((*share)(&o.Limits.CPU), "max-cpu", "share of a core that recording may take: 20%")
@@ -86,6 +91,8 @@ one tape.`,
 	f.Var((*byteSize)(&o.Rotation.Size), "rotate", "begin another tape after this many bytes: 256MB")
 	f.DurationVar(&o.Rotation.Every, "rotate-every", 0, "begin another tape after this time: 1h")
 	f.IntVar(&o.Rotation.Keep, "keep", 0, "complete tapes that are kept, the newest; all when 0")
+	addMiddlewareFlag(c, g, &o.Middleware)
+	addRuleFlags(f, &o.Choose)
 	addRecipients(c, &o.Keys)
 	c.MarkFlagsOneRequired("to", "interface", "pcap")
 	c.MarkFlagsMutuallyExclusive("to", "interface", "pcap")

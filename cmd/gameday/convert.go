@@ -62,6 +62,7 @@ are made up, at --source-rate.`,
 	f.StringSliceVar(&o.Redact.Headers, "redact-header", nil, "one more header to redact")
 	f.StringSliceVar(&o.Redact.JSON, "redact-json", nil, "one more path into JSON bodies to redact")
 	f.StringSliceVar(&o.Redact.Keep, "redact-keep", nil, "an entry of the default rules to leave alone")
+	addRedactKeyFlag(f, &o.RedactKey)
 	addImportFlags(f, &o.Import)
 	addRuleFlags(f, &o.Rules)
 	addIdentities(c, &o.Keys)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gameday-dev/gameday/internal/wire"
 )
@@ -14,4 +15,9 @@ func addIdentities(c *cobra.Command, k *wire.Keys) {
 // addRecipients gives a verb that writes a tape the flag that encrypts it.
 func addRecipients(c *cobra.Command, k *wire.Keys) {
 	c.Flags().StringSliceVar(&k.Recipients, "encrypt-to", nil, "encrypt the tape to this age recipient (age1...), or to those in this file (repeatable)")
+}
+
+// addRedactKeyFlag gives a verb that redacts the flag that names the key of pseudonyms.
+func addRedactKeyFlag(f *pflag.FlagSet, file *string) {
+	f.StringVar(file, "redact-key", "", "file with the key of pseudonyms, at least 16 bytes, so that several recordings join ($"+wire.RedactKeyVariable+"); random when not given")
 }

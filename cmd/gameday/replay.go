@@ -129,6 +129,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
 	f.StringVar(&o.TLS.CA, "ca", "", "PEM file of who vouches for the server, instead of the system's authorities")
 	f.BoolVar(&o.TLS.Insecure, "insecure", false, "trust any server: nobody knows then who answers")
 	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
+	f.BoolVar(&o.OwnHost, "original-host", false, "send the recorded Host header, not that of --to: never where a proxy finds production by it")
 	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one helps where requests leave late though other cores are idle")
 	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
 	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")

@@ -33,8 +33,10 @@ type CaptureOptions struct {
 	Out        string // path of the tape, or of the directory of a reel
 	Rotation   Rotation
 	Rules      redact.Rules
-	RedactKey  string // file with the key of pseudonyms; see newRedactor
-	Keys       Keys   // who may read the tape
+	Choose     Rules             // filters and rewriting, before redaction
+	Middleware MiddlewareOptions // sees what is left, redacted
+	RedactKey  string            // file with the key of pseudonyms; see newRedactor
+	Keys       Keys              // who may read the tape
 	Sessions   capture.Sessions
 	Match      string // only requests whose path begins so; all when empty
 	Replays    bool   // replayed requests too
@@ -123,7 +125,7 @@ func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder,
 	p.Options = options
 	proxy, err := capture.NewProxy(o.To, w, p)
 	if err != nil {
-		return nil, nil, errors.Join(err, w.Close(), os.RemoveAll(o.Out))
+		return nil, nil, errors.Join(err, closeMiddleware(options.Middleware), w.Close(), os.RemoveAll(o.Out))
 	}
 	return proxy, w, nil
 }
@@ -134,20 +136,28 @@ func (o CaptureOptions) recording(source, about string, start time.Time) (c capt
 	if err != nil {
 		return c, nil, err
 	}
+	rules, err := o.Choose.compile()
+	if err != nil {
+		return c, nil, err
+	}
 	sealed, err := o.Keys.Write()
 	if err != nil {
 		return c, nil, err
 	}
 	sealed.Flush = flushPeriod
+	through, err := o.Middleware.recording(start, o.Problem)
+	if err != nil {
+		return c, nil, err
+	}
 	w, err = createRecorder(o.Out, tape.Meta{
 		Created: time.Now(), Start: start, Source: about, Tool: o.Tool, Redaction: redactor.Policy(),
 	}, sealed, o.Rotation)
 	if err != nil {
-		return c, nil, err
+		return c, nil, errors.Join(err, closeMiddleware(through))
 	}
 	c = capture.Options{
 		Source: source, Start: start, Redact: redactor.Exchange, Sessions: o.Sessions, Replays: o.Replays,
-		Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
+		Rules: rules, Middleware: through, Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
 	}
 	if memory := o.Limits.Memory; memory > 0 {
 		c.MemoryMax = min(64<<20, memory/4)

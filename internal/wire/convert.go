@@ -37,6 +37,8 @@ type ConvertOptions struct {
 	Keys     Keys         // of tapes
 	Tool     string
 	Problem  func(error) // told of each record that is left out
+
+	RedactKey string // file with the key of pseudonyms; see newRedactor
 }
 
 // Converted is what became of a recording.
@@ -54,7 +56,7 @@ func Formats() []capture.Format { return append([]capture.Format{FormatTape}, ca
 func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) {
 	rules, err := replay.NewRules(o.Rules.Filters, o.Rules.Rewrites)
 	if err != nil {
-		return done, err
+		return done, Refused{err}
 	}
 	if o.Format, err = outputFormat(o.To, o.Format); err != nil {
 		return done, err
@@ -82,7 +84,10 @@ func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) 
 	if err = errors.Join(err, c.finish(done.Counts)); err == nil && c.written == 0 {
 		err = fmt.Errorf("convert %s: none of its %d records can be used; it was read as %s: if it is something else, say so with --format", o.From, done.Counts.Arrived(), c.from)
 	}
-	if err != nil && c.created && c.written == 0 {
+	switch {
+	case c.sketch != nil:
+		err = c.sketch.end(err)
+	case err != nil && c.tape != nil && c.written == 0: // else what is on the tape can be read
 		err = errors.Join(err, os.Remove(o.To))
 	}
 	return done, err
@@ -108,7 +113,7 @@ type conversion struct {
 	out     replay.Recorder
 	end     []func() error // closes what is written, in this order
 	tape    *tape.Writer   // out, when it is a tape
-	created bool
+	sketch  *sketch        // what out writes to, when it is none
 	written uint64
 }
 
@@ -122,7 +127,7 @@ func (c *conversion) open() (err error) {
 		c.meta = source.(interface{ Meta() tape.Meta }).Meta()
 		return nil
 	}
-	if c.redactor, err = newRedactor(c.o.Redact, ""); err != nil {
+	if c.redactor, err = newRedactor(c.o.Redact, c.o.RedactKey); err != nil {
 		return err
 	}
 	c.o.Import.Problem = c.o.Problem
@@ -171,16 +176,15 @@ func (c *conversion) create() error {
 		if err != nil {
 			return err
 		}
-		c.out, c.tape, c.end, c.created = w, w, []func() error{w.Close}, true
+		c.out, c.tape, c.end = w, w, []func() error{w.Close}
 		return nil
 	}
-	f, err := os.OpenFile(c.o.To, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := newSketch(c.o.To)
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", c.o.From, err)
 	}
-	c.created = true
 	buffer := bufio.NewWriterSize(f, 256<<10)
-	c.end = []func() error{buffer.Flush, f.Close}
+	c.sketch, c.end = f, []func() error{buffer.Flush}
 	var w io.Writer = buffer
 	if strings.HasSuffix(c.o.To, ".gz") {
 		z := gzip.NewWriter(buffer)
@@ -188,7 +192,7 @@ func (c *conversion) create() error {
 	}
 	out, err := capture.NewExporter(w, c.o.Format, capture.ExportOptions{Start: c.meta.Start, Base: c.o.Base, Tool: c.o.Tool})
 	if err != nil {
-		return errors.Join(err, f.Close(), os.Remove(c.o.To))
+		return f.end(err)
 	}
 	c.out, c.end = out, append([]func() error{out.Close}, c.end...)
 	return nil

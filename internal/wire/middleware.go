@@ -40,6 +40,28 @@ func (o MiddlewareOptions) replaying(c *replay.Config, t gameday.TrafficPlan, wa
 	return func(err error) error { return endMiddleware(m, err, warn) }, nil
 }
 
+// recording starts the program for a capture that begins at start; nil when none is named.
+func (o MiddlewareOptions) recording(start time.Time, warn func(error)) (*capture.Middleware, error) {
+	if o.Command == "" {
+		return nil, nil
+	}
+	m, err := capture.StartMiddleware(capture.MiddlewareOptions{
+		Command: o.Command, Stderr: o.Stderr, Start: start, Responses: true, Problem: few(warn),
+	})
+	if err != nil {
+		return nil, Refused{err}
+	}
+	return m, nil
+}
+
+// closeMiddleware ends a program, if there is one, that nobody will use.
+func closeMiddleware(m *capture.Middleware) error {
+	if m == nil {
+		return nil
+	}
+	return m.Close()
+}
+
 // few passes the first problems on: the accounts tell of the others. It may be called by one goroutine at a time.
 func few(warn func(error)) func(error) {
 	told := 0

@@ -15,13 +15,17 @@ import (
 // formatPackets is a file of packets among the formats of recordings.
 const formatPackets capture.Format = "pcap"
 
-// packets turns a file of packets into a tape. For any other format, and for filters and rewriting, convert the tape.
+// packets turns a file of packets into a tape, by way of filters and rewriting. For any other format convert the tape.
 func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done Converted, err error) {
 	done.From = formatPackets
-	if o.Format != FormatTape || len(o.Rules.Filters)+len(o.Rules.Rewrites) > 0 || o.Prettify {
-		return done, Refused{fmt.Errorf("convert %s: packets become a tape, whole: write %s first, and convert that", o.From, "FILE"+TapeSuffix)}
+	if o.Format != FormatTape || o.Prettify {
+		return done, Refused{fmt.Errorf("convert %s: packets become a tape, with bodies as they came: write %s first, and convert that", o.From, "FILE"+TapeSuffix)}
 	}
-	redactor, err := newRedactor(o.Redact, "")
+	rules, err := o.Rules.compile()
+	if err != nil {
+		return done, err
+	}
+	redactor, err := newRedactor(o.Redact, o.RedactKey)
 	if err != nil {
 		return done, err
 	}
@@ -37,7 +41,7 @@ func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done C
 	}
 	watch := passive.New(from, w, passive.Options{
 		Ports: o.Ports, VXLAN: o.VXLAN, Problem: o.Problem,
-		Options: capture.Options{Source: o.From, Start: from.Start(), Redact: redactor.Exchange, Sessions: o.Import.Sessions, Wait: true},
+		Options: capture.Options{Source: o.From, Start: from.Start(), Redact: redactor.Exchange, Rules: rules, Sessions: o.Import.Sessions, Wait: true},
 	})
 	err = errors.Join(watch.Run(ctx), w.Close())
 	done.Counts = watch.Counts()

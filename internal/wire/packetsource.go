@@ -32,6 +32,9 @@ func (o CaptureOptions) capturePackets(ctx context.Context) (replay.Counts, erro
 	if len(o.Ports) > 0 {
 		about += ", port " + strings.Trim(fmt.Sprint(o.Ports), "[]")
 	}
+	if from.wait && o.Middleware.Command != "" {
+		return replay.Counts{}, errors.Join(Refused{errors.New("packets of a file come faster than a middleware takes them: record a tape without it first")}, from.close())
+	}
 	options, w, err := o.recording(from.name, about, from.start)
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, from.close())

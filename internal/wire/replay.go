@@ -45,6 +45,7 @@ type ReplayOptions struct {
 	Note func(string) // told what else is good to know before the first request; may be nil
 
 	Middleware MiddlewareOptions // sees the requests before they are due
+	OwnHost    bool              // requests carry the host that they were recorded with
 }
 
 // Replay plays a recording against a URL, with no faults and no metrics but its own. Cancelling ctx ends it early
@@ -115,7 +116,7 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 // config is what players need beyond a plan.
 func (o ReplayOptions) config() (c replay.Config, err error) {
 	c = replay.Config{
-		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, Shards: o.Shards,
+		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}
 	if c.TLS, err = o.TLS.load(); err != nil {

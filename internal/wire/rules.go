@@ -9,12 +9,25 @@ import (
 	"strings"
 
 	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/replay"
 )
 
 // Rules are what the flags of filters and rewriting ask for.
 type Rules struct {
 	Filters  []gameday.Filter
 	Rewrites []gameday.Rewrite
+}
+
+// compile returns the rules as they work; nil when there are none.
+func (r Rules) compile() (*replay.Rules, error) {
+	if len(r.Filters)+len(r.Rewrites) == 0 {
+		return nil, nil
+	}
+	rules, err := replay.NewRules(r.Filters, r.Rewrites)
+	if err != nil {
+		return nil, Refused{err}
+	}
+	return rules, nil
 }
 
 // A RuleFlag is a flag that adds a rule. Its name and its syntax are those of goreplay without the http-.
@@ -29,13 +42,13 @@ func (r *Rules) Flags() []RuleFlag {
 		return func(text string) error { return r.addFilter(kind, text) }
 	}
 	return []RuleFlag{
-		{"allow-method", "play only this method (repeatable): GET", filter(gameday.AllowMethod)},
-		{"allow-url", "play only targets that match a regular expression (repeatable): ^/api", filter(gameday.AllowURL)},
+		{"allow-method", "only this method (repeatable): GET", filter(gameday.AllowMethod)},
+		{"allow-url", "only targets that match a regular expression (repeatable): ^/api", filter(gameday.AllowURL)},
 		{"disallow-url", "leave out targets that match (repeatable): ^/health", filter(gameday.DisallowURL)},
-		{"allow-header", "play only requests whose header matches: 'api-version:^v1'", filter(gameday.AllowHeader)},
+		{"allow-header", "only requests whose header matches: 'api-version:^v1'", filter(gameday.AllowHeader)},
 		{"disallow-header", "leave out requests whose header matches: 'User-Agent: bot'", filter(gameday.DisallowHeader)},
 		{"basic-auth-filter", "leave out basic credentials that do not match: ^customer[0-9]", filter(gameday.BasicAuth)},
-		{"header-limiter", "play a share of the values of a header, always the same: user-id:25%", filter(gameday.HeaderLimiter)},
+		{"header-limiter", "a share of the values of a header, always the same: user-id:25%", filter(gameday.HeaderLimiter)},
 		{"param-limiter", "same for a query parameter: user_id:25%", filter(gameday.ParamLimiter)},
 		{"set-header", "set a header: 'User-Agent: staging' (repeatable)", r.setHeader},
 		{"set-param", "set a query parameter: api_key=1 (repeatable)", r.setParam},

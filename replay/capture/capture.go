@@ -11,6 +11,7 @@
 package capture
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -29,6 +30,13 @@ type Options struct {
 	Redact func(*replay.Exchange)
 	// Filter, when set, chooses what is captured; the rest counts as filtered.
 	Filter func(*http.Request) bool
+	// Rules, when set, filter and change what passed Filter. They come before redaction, so they see credentials, and
+	// belong to the capture from now on. What they leave out counts as filtered, by rule.
+	Rules *replay.Rules
+	// Middleware, when set, is shown what is left, redacted, and decides what of it is recorded; what comes back is redacted once
+	// more. It was started with Responses, and belongs to the capture, which closes it. Its end ends recording, and
+	// is an error. It does not go together with Wait.
+	Middleware *Middleware
 	// Replays captures replayed requests too. They are left out otherwise, whoever sends them: a capture that ran
 	// beside a replay would feed the next one.
 	Replays bool
@@ -76,6 +84,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// errDeserted is the error of a capture whose middleware has ended before it.
+var errDeserted = errors.New("the middleware has ended, and nothing was recorded from then on")
 
 // RuleReplayed is the rule, in Counts.Filtered, of requests that say that they are replayed.
 const RuleReplayed = "replayed"

@@ -75,11 +75,9 @@ func (c *child) Read(b []byte) (int, error) {
 
 // end waits until the program has exited, whose output has ended, and says what was wrong with that.
 func (c *child) end() error {
-	patience := time.AfterFunc(graceMax, c.kill)
-	defer patience.Stop()
 	<-c.exited
 	if c.killed.Load() {
-		return fmt.Errorf("did not end within %s after its input or its output had, and was killed", graceMax)
+		return fmt.Errorf("did not end within %s after its input had, and was killed", graceMax)
 	}
 	return c.err
 }

@@ -38,6 +38,7 @@ type conversation struct {
 
 	// Used by the recording goroutine alone.
 	session                string
+	away                   *absence // its exchange is with the middleware
 	fromClient, fromServer inflater
 }
 

@@ -99,6 +99,15 @@ var middlewares = map[string]func(*program){
 		}
 	},
 	"ids": each(func(_ byte, id, payload string) (string, string) { return "own" + id[3:], payload }),
+	"spy": each(func(_ byte, id, payload string) (string, string) {
+		if strings.Contains(payload, "secret") {
+			return id, ""
+		}
+		return id, payload
+	}),
+	"leak": each(func(_ byte, id, payload string) (string, string) {
+		return id, strings.Replace(payload, "Basic gd", "Basic secret-9", 1)
+	}),
 	"garbage": func(p *program) {
 		fmt.Println("hello")
 		fmt.Println(hex.EncodeToString([]byte("no header\nGET / HTTP/1.1\r\n\r\n")))

@@ -30,6 +30,9 @@ type queue struct {
 	gaps   map[string]*replay.Gap // what was lost since the last gap records, by cause
 	notes  []replay.Gap           // to be recorded as they are
 	err    error                  // the first error of the recorder
+
+	away  map[*replay.Exchange]*absence // with the middleware; of the recording goroutine
+	added uint64                        // by the middleware
 }
 
 // parcel is an exchange, or a message of a conversation.
@@ -37,6 +40,9 @@ type parcel struct {
 	x    *replay.Exchange
 	m    *said
 	talk *conversation // that x begins, or that m is of
+
+	held      int  // bytes of bodies that were reserved for it
+	truncated bool // a body was over the limit
 }
 
 // reserved is how many bytes of bodies were reserved for it.
@@ -51,6 +57,7 @@ func newQueue(r replay.Recorder, o Options, s *sampler, g *gate) *queue {
 	q := &queue{
 		o: o, recorder: r, sessions: newSessions(o.Sessions), sampler: s, gate: g,
 		in: make(chan parcel, o.QueueMax), gaps: make(map[string]*replay.Gap), span: replay.SampledSpan{Share: o.Sample},
+		away: make(map[*replay.Exchange]*absence),
 	}
 	q.done.Go(q.drain)
 	return q
@@ -215,6 +222,7 @@ func (q *queue) ledger() replay.Counts {
 	if q.span.Out > 0 {
 		c.Sample(q.span)
 	}
+	q.late(&c)
 	return c
 }
 
@@ -227,6 +235,7 @@ func (q *queue) close() error {
 	}
 	q.mu.Unlock()
 	q.done.Wait()
+	q.dismiss()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.err
@@ -237,10 +246,12 @@ func (q *queue) drain() {
 	books := time.NewTicker(time.Second)
 	defer books.Stop()
 	var last replay.Counts
+	back := q.returns()
 	for {
 		select {
 		case e, ok := <-q.in:
 			if !ok {
+				q.call(back)
 				q.mu.Lock()
 				q.endSpan()
 				q.mu.Unlock()
@@ -248,55 +259,98 @@ func (q *queue) drain() {
 				return
 			}
 			q.do(e)
+		case s, ok := <-back:
+			if !ok {
+				back = nil
+				q.desert()
+				continue
+			}
+			q.returned(s)
 		case <-books.C:
 			q.keepBooks(&last)
 		}
 	}
 }
 
-// do records a parcel and gives back what was reserved for it.
+// do records a parcel and gives back what was reserved for it, unless that has to wait.
 func (q *queue) do(e parcel) {
 	began := time.Now()
-	n := e.reserved() // redaction changes it
-	q.record(e)
-	q.release(n)
+	e.held = e.reserved() // redaction changes it
+	if q.record(e) {
+		q.release(e.held)
+	}
 	q.busy.Add(int64(time.Since(began)))
 }
 
-func (q *queue) record(e parcel) {
+// record reports whether it is done with a parcel.
+func (q *queue) record(e parcel) bool {
 	if cause := q.gate.cause(); cause != "" {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.count(e, cause)
-		return
+		return true
 	}
 	if e.m != nil {
+		if a := e.talk.away; a != nil {
+			a.said = append(a.said, e)
+			return false
+		}
 		q.message(e)
-		return
+		return true
 	}
-	x := e.x
-	truncated := x.Truncated() || x.Response != nil && x.Response.Truncated()
-	lost, taken, err := q.hand(x)
+	e.truncated = e.x.Truncated() || e.x.Response != nil && e.x.Response.Truncated()
+	f := q.choose(e.x)
 	if e.talk != nil {
-		e.talk.session = x.Session
-		e.talk.out.Store(!taken)
+		e.talk.session = e.x.Session
+	}
+	if f.stored() && q.o.Middleware != nil {
+		if f.lost = q.show(e); f.lost == "" {
+			return false
+		}
+	}
+	if f.stored() {
+		f = q.store(e.x)
+	}
+	q.settle(e, f)
+	return true
+}
+
+// A fate is what becomes of an exchange. Its zero value is that it is stored.
+type fate struct {
+	lost    string // cause
+	err     error  // of it
+	rule    string // that leaves it out
+	sampled bool   // its session is left out
+}
+
+func (f fate) stored() bool { return f.lost == "" && f.rule == "" && !f.sampled }
+
+// settle keeps the books of an exchange.
+func (q *queue) settle(e parcel, f fate) {
+	if e.talk != nil {
+		e.talk.out.Store(!f.stored())
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case lost != "":
-		q.count(e, lost)
-		q.failed(err)
+	case f.lost != "":
+		q.count(e, f.lost)
+		if f.err != nil {
+			q.failed(f.err)
+		}
 		return
-	case !taken:
-		q.leaveOut(x.At)
+	case f.rule != "":
+		q.counts.Filtered.Count(f.rule, 1)
+		return
+	case f.sampled:
+		q.leaveOut(e.x.At)
 		return
 	}
 	q.counts.Captured++
-	if truncated {
+	if e.truncated {
 		q.counts.Truncated++
 	}
-	if x.Response == nil || x.Response.Cut {
+	if e.x.Response == nil || e.x.Response.Cut {
 		q.counts.Cut++
 	}
 }
@@ -308,30 +362,43 @@ func (q *queue) failed(err error) {
 	}
 }
 
-// hand redacts, names and records one exchange; lost is the cause when it could not, and taken is
-// false when its session is left out.
-func (q *queue) hand(x *replay.Exchange) (lost string, taken bool, err error) {
+// choose filters, rewrites, redacts and names one exchange, and says whether it is to be stored.
+func (q *queue) choose(x *replay.Exchange) fate {
+	if q.o.Rules != nil {
+		if rule := q.o.Rules.Apply(x); rule != "" {
+			return fate{rule: rule}
+		}
+	}
 	var credentials []string
 	if !q.sampler.idle() { // as they come with the next request: before redaction
 		credentials = []string{cookieValue(x.Header, q.sessions.Cookie), lastWord(x.Header.Get(q.sessions.Header))}
 	}
-	if q.o.Redact != nil {
-		if err := safely(q.o.Redact, x); err != nil {
-			return LostRedaction, false, err
-		}
+	if f := q.redact(x); !f.stored() {
+		return f
 	}
 	x.Session = q.sessions.name(x)
 	chosen := x.Session
 	if chosen == "" {
 		chosen = fmt.Sprint(x.Seq) // nobody's: chosen by itself
 	}
-	if !q.sampler.take(chosen, credentials...) {
-		return "", false, nil
+	return fate{sampled: !q.sampler.take(chosen, credentials...)}
+}
+
+func (q *queue) redact(x *replay.Exchange) (f fate) {
+	if q.o.Redact == nil {
+		return f
 	}
+	if err := safely(q.o.Redact, x); err != nil {
+		return fate{lost: LostRedaction, err: err}
+	}
+	return f
+}
+
+func (q *queue) store(x *replay.Exchange) (f fate) {
 	if err := q.recorder.Record(x); err != nil {
-		return LostWrite, false, err
+		return fate{lost: LostWrite, err: err}
 	}
-	return "", true, nil
+	return f
 }
 
 // message redacts and records one message.
