@@ -84,7 +84,7 @@ func TestTheLargestReplayStaysSmall(t *testing.T) {
 	one := r.Traffic.Slices[0]
 	r.Traffic.Slices, r.Fidelity.Curve = nil, nil
 	r.Length = gameday.Duration(24 * time.Hour)
-	for second := 0; second < 86_400; second += 7 {
+	for second := 0; second < 86_400; second += 101 {
 		one.Second, one.Flow = second, fmt.Sprintf("GET /some/long/path/of/an/api/%02d/{}", second%50)
 		r.Traffic.Slices = append(r.Traffic.Slices, one)
 		r.Fidelity.Curve = append(r.Fidelity.Curve, gameday.GeneratorSecond{Second: second, Lateness: 1e6, InFlight: 40})
