@@ -155,7 +155,9 @@ func (s *Summary) flows() error {
 		}
 		for at := slice.Second; at < next; at++ { // nothing happened in those between
 			total.append(at, all)
-			all.reset()
+			if at == slice.Second {
+				all.reset()
+			}
 		}
 	}
 	s.Total = *total
