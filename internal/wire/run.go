@@ -43,6 +43,9 @@ type RunOptions struct {
 	// Observe sees every event after it was journalled; see harness.Config. It may be nil.
 	Observe   func(gameday.Event)
 	HealLimit time.Duration // for one fault to be healed; see harness.Config
+
+	// Host tells how busy the machine is; metrics.Host when nil.
+	Host gameday.Collector
 }
 
 // Done is a run that ended and was judged.
@@ -221,9 +224,13 @@ func (d *day) carryOut(ctx context.Context, s stage) (harness.Report, error) {
 	}
 	d.faults = &metrics.Faults{Steps: d.plan.Steps}
 	d.base = &metrics.Baseline{Metrics: live}
+	host := d.options.Host
+	if host == nil {
+		host = &metrics.Host{}
+	}
 	scraper := metrics.Scraper{
 		Store: d.samples, Interval: d.plan.Metrics.Interval.Std(), Targets: scrapeTargets(s, d.plan),
-		Collectors: []gameday.Collector{d.load, &metrics.Host{}, d.faults, d.base},
+		Collectors: []gameday.Collector{d.load, host, d.faults, d.base},
 	}
 	scraping, stopScraping := context.WithCancel(context.WithoutCancel(ctx))
 	scraped := make(chan error, 1)
