@@ -98,6 +98,18 @@ var middlewares = map[string]func(*program){
 			tell(kind, id, rest, payload)
 		}
 	},
+	"adds": func(p *program) { // before what it gives back: what is said behind the last of it comes too late
+		for {
+			kind, id, rest, payload, ok := p.next()
+			if !ok {
+				return
+			}
+			if kind == '1' {
+				tell(kind, "own"+id[3:], rest, payload)
+			}
+			tell(kind, id, rest, payload)
+		}
+	},
 	"ids": each(func(_ byte, id, payload string) (string, string) { return "own" + id[3:], payload }),
 	"spy": each(func(_ byte, id, payload string) (string, string) {
 		if strings.Contains(payload, "secret") {
@@ -338,7 +350,7 @@ func TestReplayCountsWhatAMiddlewareKeeps(t *testing.T) {
 	}{
 		{name: "all comes back", kind: "echo", wait: time.Minute, sent: 4},
 		{name: "what it keeps is skipped", kind: "odd", wait: 2 * time.Second, sent: 2, skipped: map[string]int64{"kept by middleware": 2}},
-		{name: "what it adds is sent", kind: "twice", wait: time.Minute, sent: 8, added: 4},
+		{name: "what it adds is sent", kind: "adds", wait: time.Minute, sent: 8, added: 4},
 		{name: "what it garbles is a problem", kind: "garbage", wait: time.Minute, skipped: map[string]int64{"garbled by middleware": 4}, problem: "4 requests (100.00%) were not sent: garbled by middleware"},
 		{name: "its end is the end", kind: "die", wait: time.Minute, err: "the middleware has ended"},
 	} {
