@@ -108,19 +108,19 @@ func filteredText(filtered map[string]uint64) string {
 
 // detourText says what a middleware did with the requests that it was shown.
 func detourText(m gameday.Detour) string {
-	text := fmt.Sprintf("%d shown, %d given back", m.Shown, m.Returned)
+	parts := []string{fmt.Sprintf("%d shown, %d given back", m.Shown, m.Returned)}
 	if m.Late > 0 {
-		text += fmt.Sprintf(", %d of them after they were due, by up to %s", m.Late, short(m.LateMax))
+		parts[0] += fmt.Sprintf(", %d of them after they were due, by up to %s", m.Late, short(m.LateMax))
 	}
 	for _, more := range []struct {
 		n    int64
 		what string
 	}{{m.Added, "added"}, {m.Expired, "given back too late"}, {m.Garbled, "lines that are no message"}, {m.Unshown, "answers not shown"}} {
 		if more.n > 0 {
-			text += fmt.Sprintf("; %d %s", more.n, more.what)
+			parts = append(parts, fmt.Sprintf("%d %s", more.n, more.what))
 		}
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // scheduleText says how like the schedule the offered load was.

@@ -1,7 +1,6 @@
 package expose
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -69,10 +68,11 @@ func (hs histograms) take(s gameday.Sample) bool {
 func (hs histograms) of(name string, labels map[string]string) *histogram {
 	own := maps.Clone(labels)
 	delete(own, "le")
-	key := name
+	parts := []string{name}
 	for _, label := range slices.Sorted(maps.Keys(own)) {
-		key += fmt.Sprintf("\x00%s\x00%s", label, own[label])
+		parts = append(parts, label, own[label])
 	}
+	key := strings.Join(parts, "\x00")
 	if hs[key] == nil {
 		hs[key] = &histogram{name: name, labels: own, buckets: make(map[float64]uint64)}
 	}
