@@ -15,14 +15,17 @@ import (
 	gameday "github.com/gameday-dev/gameday"
 )
 
+// Lead is how far ahead of its due time a request is made ready. A run that starts so much in the future has its first
+// requests ready too.
+const Lead = 200 * time.Millisecond
+
 // The distances of the feed, in time.
 const (
-	lead     = 200 * time.Millisecond // how far ahead of its due time a request is made ready
-	leadFar  = 5 * time.Second        // the same where answers that come sooner than recorded bring requests forward
-	soon     = 20 * time.Millisecond  // the least of that, for what a surge adds
-	jitter   = time.Second            // copies of a session start up to so much later
-	forgetIn = 2 * time.Minute        // a session without a request for so long, on the tape, has ended
-	fadeIn   = 20 * time.Second       // and is not worth copying from its start after so long
+	leadFar  = 5 * time.Second       // the same where answers that come sooner than recorded bring requests forward
+	soon     = 20 * time.Millisecond // the least of that, for what a surge adds
+	jitter   = time.Second           // copies of a session start up to so much later
+	forgetIn = 2 * time.Minute       // a session without a request for so long, on the tape, has ended
+	fadeIn   = 20 * time.Second      // and is not worth copying from its start after so long
 	poll     = 20 * time.Millisecond
 )
 
@@ -99,7 +102,7 @@ func leadOf(t gameday.TrafficPlan, m Middleware) time.Duration {
 	case t.Pace == paceThink:
 		return leadFar
 	}
-	return lead
+	return Lead
 }
 
 // due returns when an exchange recorded at the offset is due.

@@ -38,7 +38,7 @@ func shoppers(sessions int) []*Exchange {
 func BenchmarkFeed(b *testing.B) {
 	c := Config{Open: func() (Source, error) { return &endless{xs: shoppers(200), many: b.N}, nil }}.withDefaults()
 	f := &feed{
-		plan: newPlan(c), cap: newGovernor(0, "", 0), lead: lead, editor: newEditor(c, newRoutes(nil), "h", ""),
+		plan: newPlan(c), cap: newGovernor(0, "", 0), lead: Lead, editor: newEditor(c, newRoutes(nil), "h", ""),
 		open: c.Open, surges: &surges{},
 		now: func() time.Duration { return math.MaxInt64 / 2 },
 		out: func(batch []*shot) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 		return done, err
 	}
 	done = reports.Replayed{
-		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now(), Capture: recordings(known.Ledger),
+		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now().Add(replay.Lead), Capture: recordings(known.Ledger),
 	}
 	done.Plan.To = hideURL(o.Traffic.To)
 	stop, err := o.expose(c)
@@ -169,11 +170,12 @@ func createResults(path string) (results *replay.Results, done func() error, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("write results: %w", err)
 	}
-	results, err = replay.NewResults(file, encoding(path))
+	out := bufio.NewWriterSize(file, 1<<16)
+	results, err = replay.NewResults(out, encoding(path))
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
-	return results, file.Close, nil
+	return results, func() error { return errors.Join(out.Flush(), file.Close()) }, nil
 }
 
 // encoding chooses vegeta's encoding by the ending of a file's name.
