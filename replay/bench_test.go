@@ -118,6 +118,7 @@ func benchPlayer(b *testing.B, xs []*Exchange, plan gameday.TrafficPlan) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.ReportAllocs()
 	b.ResetTimer()
 	cpu := ownCPU()
 	traffic, err := p.Run(b.Context(), time.Now().Add(100*time.Millisecond), func(gameday.Slice) {})
