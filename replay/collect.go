@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -35,13 +36,7 @@ func newSeries(flows []gameday.Flow) *series {
 
 func (s *series) observe(flow int, phase gameday.Phase, class gameday.Class, latency time.Duration) {
 	f := &s.of[flow]
-	for i, p := range phases {
-		for j, c := range gameday.Classes {
-			if p == phase && c == class {
-				f.requests[i][j].Add(1)
-			}
-		}
-	}
+	f.requests[slices.Index(phases[:], phase)][slices.Index(gameday.Classes[:], class)].Add(1)
 	i := 0
 	for i < len(bounds) && latency.Seconds() > bounds[i] {
 		i++

@@ -114,7 +114,7 @@ type spacing struct {
 func newSpacing() spacing { return spacing{due: hist.New(), taken: hist.New()} }
 
 // add takes the records of one second.
-func (s *spacing) add(records []record) {
+func (s *spacing) add(records []*record) {
 	first := !s.began
 	s.began = true
 	s.lastDue = s.gaps(s.due, records, s.lastDue, first, func(r *record) time.Duration { return r.due })
@@ -122,10 +122,10 @@ func (s *spacing) add(records []record) {
 }
 
 // gaps counts the gaps between the times of the records, the first one since last, and returns the latest time.
-func (s *spacing) gaps(to *hist.Histogram, records []record, last time.Duration, first bool, at func(*record) time.Duration) time.Duration {
+func (s *spacing) gaps(to *hist.Histogram, records []*record, last time.Duration, first bool, at func(*record) time.Duration) time.Duration {
 	times := s.scratch[:0]
-	for i := range records {
-		if r := &records[i]; r.taken > 0 {
+	for _, r := range records {
+		if r.taken > 0 {
 			times = append(times, at(r))
 		}
 	}

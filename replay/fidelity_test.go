@@ -43,10 +43,10 @@ func TestSpacingToldApart(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			s := newSpacing()
-			var second []record
+			var second []*record
 			for i := range 1000 {
 				due := time.Duration(i) * gap
-				second = append(second, record{due: due, taken: tt.taken(i) + time.Nanosecond})
+				second = append(second, &record{due: due, taken: tt.taken(i) + time.Nanosecond})
 				if len(second) == 100 {
 					s.add(second)
 					second = second[:0]
@@ -89,7 +89,7 @@ func TestSecondsWithoutAFreeConnectionAreLimited(t *testing.T) {
 		{due: time.Second, taken: time.Second, sent: 3 * time.Second / 2},
 		{due: 2 * time.Second, fate: unsent, cause: causeSession},
 	} {
-		require.NoError(t, l.fold.second(i, []record{r}, func(gameday.Slice) {}))
+		require.NoError(t, l.fold.second(i, &second{pages: []*page{{r}}, used: 1}, func(gameday.Slice) {}))
 	}
 	f := l.fold.fidelity
 	require.NoError(t, l.fold.report(&f, []gameday.GeneratorSecond{{Second: 0}, {Second: 1, Limited: "late"}, {Second: 2}}))

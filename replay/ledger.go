@@ -19,18 +19,36 @@ type ledger struct {
 	seconds []*second // from first on
 	first   int       // seconds before it are closed
 	open    int
-	spare   [][]record // of closed seconds, to be used again
+	spare   []*page // of closed seconds, to be used again
 
 	fold fold
 }
 
+// A second holds the records of what was due in it, in the order in which they were settled.
 type second struct {
-	open    int
-	records []record
+	open  int
+	pages []*page
+	used  int // of the last page
+}
+
+// A page is a piece of a second: what grows by pieces is never copied while a request waits.
+type page [128]record
+
+// each calls visit for every record.
+func (s *second) each(visit func(*record)) {
+	for i, p := range s.pages {
+		used := len(p)
+		if i == len(s.pages)-1 {
+			used = s.used
+		}
+		for j := range p[:used] {
+			visit(&p[j])
+		}
+	}
 }
 
 func newLedger(flows []gameday.Flow, maxLate time.Duration, results *Results) *ledger {
-	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, ofFlow: make([][]int32, len(flows)), worst: make([][]record, len(flows))}}
+	l := &ledger{fold: fold{flows: flows, maxLate: maxLate, results: results, ofFlow: make([][]*record, len(flows)), worst: make([][]record, len(flows))}}
 	l.fold.scratch, l.fold.total, l.fold.spacing = newTimings(), newTimings(), newSpacing()
 	l.fold.mix = make([]offered, len(flows))
 	l.fold.fidelity.Skipped = make(map[string]int64)
@@ -47,24 +65,35 @@ func (l *ledger) expect(due time.Duration) {
 }
 
 // settle closes the account of an expected request.
-func (l *ledger) settle(r record) {
+func (l *ledger) settle(r *record) {
 	l.mu.Lock()
 	s := l.second(r.due)
-	s.records = append(s.records, r)
+	if len(s.pages) == 0 || s.used == len(page{}) {
+		s.pages, s.used = append(s.pages, l.page()), 0
+	}
+	s.pages[len(s.pages)-1][s.used] = *r
+	s.used++
 	s.open--
 	l.open--
 	l.mu.Unlock()
+}
+
+// page returns one that nobody uses.
+func (l *ledger) page() *page {
+	n := len(l.spare)
+	if n == 0 {
+		return new(page)
+	}
+	p := l.spare[n-1]
+	l.spare = l.spare[:n-1]
+	return p
 }
 
 // second returns the one that due falls in, or the first that is not closed.
 func (l *ledger) second(due time.Duration) *second {
 	i := max(int(due/time.Second)-l.first, 0)
 	for len(l.seconds) <= i {
-		s := &second{}
-		if n := len(l.spare); n > 0 {
-			s.records, l.spare = l.spare[n-1], l.spare[:n-1]
-		}
-		l.seconds = append(l.seconds, s)
+		l.seconds = append(l.seconds, &second{})
 	}
 	return l.seconds[i]
 }
@@ -77,11 +106,11 @@ func (l *ledger) close(reached time.Duration, sink func(gameday.Slice)) error {
 		if s == nil {
 			return nil
 		}
-		if err := l.fold.second(number, s.records, sink); err != nil {
+		if err := l.fold.second(number, s, sink); err != nil {
 			return err
 		}
 		l.mu.Lock()
-		l.spare = append(l.spare, s.records[:0])
+		l.spare = append(l.spare, s.pages...)
 		l.mu.Unlock()
 	}
 }
@@ -119,8 +148,9 @@ type fold struct {
 	results  *Results
 	sparse   bool // no slices of flows without requests
 	scratch  timings
-	ofFlow   [][]int32  // the records of a second, by number
-	worst    [][]record // of each flow, worst first
+	records  []*record   // of a second, in the order of time
+	ofFlow   [][]*record // the same, by flow
+	worst    [][]record  // of each flow, worst first
 	fidelity gameday.Fidelity
 	pool     int64 // unsent because the generator's own bound was reached
 
@@ -130,29 +160,28 @@ type fold struct {
 	spacing spacing
 }
 
-func (f *fold) second(number int, records []record, sink func(gameday.Slice)) error {
-	if f.results != nil {
-		slices.SortFunc(records, func(a, b record) int { return cmp.Compare(a.due, b.due) })
-		if err := f.results.add(records, f.flows); err != nil {
-			return err
-		}
+func (f *fold) second(number int, s *second, sink func(gameday.Slice)) error {
+	f.records = f.records[:0]
+	s.each(func(r *record) { f.records = append(f.records, r) })
+	slices.SortFunc(f.records, func(a, b *record) int { return cmp.Compare(a.due, b.due) })
+	if err := f.results.add(f.records, f.flows); err != nil {
+		return err
 	}
-	if len(records) > 0 {
+	if len(f.records) > 0 {
 		f.fidelity.Seconds++
-		f.spacing.add(records)
+		f.spacing.add(f.records)
 	}
 	for flow := range f.ofFlow {
 		f.ofFlow[flow] = f.ofFlow[flow][:0]
 	}
-	for i := range records {
-		flow := records[i].flow
-		f.ofFlow[flow] = append(f.ofFlow[flow], int32(i))
+	for _, r := range f.records {
+		f.ofFlow[r.flow] = append(f.ofFlow[r.flow], r)
 	}
 	for flow, own := range f.ofFlow {
 		if len(own) == 0 && f.sparse {
 			continue
 		}
-		slice, err := f.slice(number, flow, records)
+		slice, err := f.slice(number, flow)
 		if err != nil {
 			return err
 		}
@@ -161,11 +190,11 @@ func (f *fold) second(number int, records []record, sink func(gameday.Slice)) er
 	return nil
 }
 
-func (f *fold) slice(number, flow int, records []record) (gameday.Slice, error) {
+func (f *fold) slice(number, flow int) (gameday.Slice, error) {
 	s := gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
 	f.scratch.reset()
-	for _, i := range f.ofFlow[flow] {
-		f.count(&s, &records[i])
+	for _, r := range f.ofFlow[flow] {
+		f.count(&s, r)
 	}
 	f.fidelity.Due += s.Due
 	f.fidelity.Sent += s.Sent

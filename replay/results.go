@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type Results struct {
 	attack string
 	seq    uint64
 	last   time.Time
+	header map[string]http.Header // of records, by flow
 }
 
 // NewResults writes to w as encoding says: gob, json or csv. It does not buffer and does not close.
@@ -44,7 +46,7 @@ func (w *Results) begin(start time.Time, base, attack string) {
 }
 
 // add writes the records of one second, in the order of due times.
-func (w *Results) add(records []record, flows []gameday.Flow) error {
+func (w *Results) add(records []*record, flows []gameday.Flow) error {
 	if w == nil {
 		return nil
 	}
@@ -59,7 +61,20 @@ func (w *Results) add(records []record, flows []gameday.Flow) error {
 	return nil
 }
 
-func (w *Results) write(r record, flow string) error {
+// flow returns the header that says of which flow a request was: one for all of them, which nobody changes.
+func (w *Results) flow(name string) http.Header {
+	h, known := w.header[name]
+	if !known {
+		if w.header == nil {
+			w.header = make(map[string]http.Header)
+		}
+		h = http.Header{"X-Gameday-Flow": {name}}
+		w.header[name] = h
+	}
+	return h
+}
+
+func (w *Results) write(r *record, flow string) error {
 	at := w.start.Add(r.due)
 	if at.Before(w.last) { // a retry may be folded one second late
 		at = w.last
@@ -68,7 +83,7 @@ func (w *Results) write(r record, flow string) error {
 	result := vegeta.Result{
 		Attack: w.attack, Seq: w.seq, Timestamp: at, Latency: r.latency(), Code: uint16(r.code),
 		BytesOut: uint64(r.out), BytesIn: uint64(r.in), Method: r.method, URL: w.base + r.path,
-		Headers: map[string][]string{"X-Gameday-Flow": {flow}},
+		Headers: w.flow(flow),
 	}
 	w.seq++
 	switch {

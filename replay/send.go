@@ -302,7 +302,7 @@ func (s *shard) deadline(x *shot) time.Duration {
 
 func (s *shard) settle(r record) {
 	s.open--
-	s.e.ledger.settle(r)
+	s.e.ledger.settle(&r)
 }
 
 // unwait takes the next shot that waits for a connection; nil when none does.
