@@ -130,7 +130,7 @@ as planned, 5 error, 130 and 143 after a signal.`,
 	f.BoolVar(&o.TLS.Insecure, "insecure", false, "trust any server: nobody knows then who answers")
 	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
 	f.BoolVar(&o.OwnHost, "original-host", false, "send the recorded Host header, not that of --to: never where a proxy finds production by it")
-	f.IntVar(&o.Shards, "shards", 1, "threads that send; more than one helps where requests leave late though other cores are idle")
+	f.IntVar(&o.Shards, "shards", 0, "threads that send; 0 is one for every 15,000 requests in the busiest second, on half of the cores at most")
 	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
 	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
 	f.StringVar(&o.Traffic.Shape, "shape", "recorded", "rate of requests: recorded, steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or sine:20/s..80/s:60s")

@@ -28,7 +28,7 @@ type ReplayOptions struct {
 	MarkKey string                // path of the key that signs marks; see markKey
 	TLS     TLSFiles
 	HTTP2   bool   // everything over HTTP/2
-	Shards  int    // threads that send; 1 when 0
+	Shards  int    // threads that send; as many as the rate needs when 0
 	JWTKey  string // path of the key that signs tokens whose times have moved; see tokenKey
 
 	MaxWrong *float64 // share of compared answers that may be wrong; any when nil
@@ -84,6 +84,9 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 	plan := gameday.Plan{Traffic: o.Traffic, Flows: o.Flows, Seed: o.Seed}
 	if o.For > 0 {
 		plan.Phases.Baseline = gameday.Duration(o.For)
+	}
+	if config.Shards == 0 {
+		config.Shards = threads(peakOf(o.Traffic, known.Peak))
 	}
 	if len(plan.Flows) == 0 {
 		plan.Flows, config.Sparse = known.Routes, true

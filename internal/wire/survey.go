@@ -21,6 +21,7 @@ type survey struct {
 	Routes []gameday.Flow // see replay.Learner
 	Ledger replay.Ledger  // of its capture; nil where nobody kept accounts, or did while it was read and not to the end
 	Length time.Duration  // from the start; 0 where the end was not reached
+	Peak   int            // requests in the busiest second
 }
 
 // surveyTape reads a recording from an offset on, by the filters and rewriting of a plan. What cannot be read ends it
@@ -42,7 +43,7 @@ func surveyTape(ctx context.Context, open func() (replay.Source, error), plan ga
 	}
 	var routes replay.Learner
 	var last time.Duration
-	whole := false
+	whole, second, within := false, time.Duration(-1), 0
 	for range surveyMost {
 		if ctx.Err() != nil {
 			return s, errors.Join(context.Cause(ctx), closeSource(source))
@@ -58,6 +59,11 @@ func surveyTape(ctx context.Context, open func() (replay.Source, error), plan ga
 			continue
 		}
 		last = max(last, x.At)
+		if at := x.At / time.Second; at != second {
+			second, within = at, 0
+		}
+		within++
+		s.Peak = max(s.Peak, within)
 		routes.Add(x.Method, x.Target)
 	}
 	s.Routes = routes.Flows()

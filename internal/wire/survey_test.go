@@ -37,7 +37,7 @@ func TestSurvey(t *testing.T) {
 	}
 	s, err := surveyTape(t.Context(), open(10, io.EOF), gameday.TrafficPlan{Start: gameday.Duration(4 * time.Second)})
 	require.NoError(t, err)
-	require.Equal(t, survey{Routes: product, Ledger: replay.Ledger{"test": {Captured: 10}}, Length: 6 * time.Second}, s)
+	require.Equal(t, survey{Routes: product, Ledger: replay.Ledger{"test": {Captured: 10}}, Length: 6 * time.Second, Peak: 1}, s)
 
 	s, err = surveyTape(t.Context(), open(10, errors.New("torn")), gameday.TrafficPlan{})
 	require.NoError(t, err, "playing will come to the same place, and tell")

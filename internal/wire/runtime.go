@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"slices"
+
+	"github.com/gameday-dev/gameday"
+)
+
+// sparePercent is how much garbage may gather while a load is offered, in percent of what is in use: collecting it takes
+// the processor from requests that are due. What is in use is some tens of megabytes.
+const sparePercent = 400
+
+// makeRoom prepares the Go runtime for so many threads that send. Each gets a place to run of its own beside those of
+// everything else: without one, a thread whose request is due would wait until another goroutine has used up its 10 ms,
+// though the system's scheduler would have let it run at once. restore undoes it.
+func makeRoom(threads int) (restore func()) {
+	places := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(places + threads)
+	garbage := debug.SetGCPercent(sparePercent)
+	return func() {
+		runtime.GOMAXPROCS(places)
+		debug.SetGCPercent(garbage)
+	}
+}
+
+// perThread is the rate that one thread offers with time to spare: a request costs it some 20 µs where it sleeps
+// between them, and half of that where it never does.
+const perThread = 15_000
+
+// threads returns how many threads are to offer a load with that many requests in its busiest second. Half of the
+// processors are left to the reading of the tape, to the garbage collector, and to a target on the same machine.
+func threads(peak float64) int {
+	return max(1, min(int(math.Ceil(peak/perThread)), runtime.GOMAXPROCS(0)/2))
+}
+
+// peakOf returns the most requests that a plan has due in a second, given those of the recording.
+func peakOf(plan gameday.TrafficPlan, recorded int) float64 {
+	peak := float64(recorded) * max(plan.Speed, 1) * max(plan.Amplify, 1)
+	if shape, err := gameday.ParseShape(plan.Shape); err == nil && shape.Kind != "" {
+		peak = slices.Max(shape.Rates) // of all copies together
+	}
+	if plan.RateCap > 0 {
+		peak = min(peak, plan.RateCap)
+	}
+	return peak
+}

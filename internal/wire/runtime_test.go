@@ -1,0 +1,37 @@
+package wire
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday"
+)
+
+func TestThreadsFollowTheBusiestSecond(t *testing.T) {
+	restore := makeRoom(16 - runtime.GOMAXPROCS(0))
+	defer restore()
+	for _, tt := range []struct {
+		name string
+		plan gameday.TrafficPlan
+		want int
+	}{
+		{"one is enough for most recordings", gameday.TrafficPlan{Speed: 1}, 1},
+		{"twice as fast is twice as many", gameday.TrafficPlan{Speed: 4}, 3},
+		{"and so is twice as many users", gameday.TrafficPlan{Speed: 1, Amplify: 4}, 3},
+		{"a shape has a rate of its own", gameday.TrafficPlan{Speed: 1, Shape: "ramp:10/s..40000/s:10s"}, 3},
+		{"a cap is kept by fewer", gameday.TrafficPlan{Speed: 4, RateCap: 1000}, 1},
+		{"half of the processors are left to others", gameday.TrafficPlan{Speed: 1000}, 8},
+	} {
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, threads(peakOf(tt.plan, 10_000))) })
+	}
+}
+
+func TestRoomIsGivenBack(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	restore := makeRoom(3)
+	require.Equal(t, before+3, runtime.GOMAXPROCS(0))
+	restore()
+	require.Equal(t, before, runtime.GOMAXPROCS(0))
+}
