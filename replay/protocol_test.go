@@ -75,7 +75,7 @@ func TestRequestsGoByTheProtocolThatFits(t *testing.T) {
 			t.Parallel()
 			var major atomic.Int32
 			handler := func(w http.ResponseWriter, r *http.Request) { major.Store(int32(r.ProtoMajor)) }
-			c := Config{Open: opener(recordedAs(tt.recorded, every(100, 200, 5))...), HTTP2: tt.all, Traffic: gameday.TrafficPlan{MaxLate: gameday.Duration(10 * time.Second)}}
+			c := Config{Open: opener(recordedAs(tt.recorded, every(100, 200, 5))...), HTTP2: tt.all, Traffic: gameday.TrafficPlan{MaxLate: gameday.Duration(time.Minute), Timeout: gameday.Duration(time.Minute)}}
 			if tt.tls {
 				url, client := secure(t, tt.serverH2, nil, handler)
 				c.Targets, c.TLS = []string{url}, client
