@@ -20,7 +20,6 @@ type cast struct {
 	players  []*replay.Player
 	comparer *diff.Comparer // nil when nothing is compared
 	against  gameday.DiffPlan
-	threads  int                // that send, of all players
 	shifter  *timeshift.Shifter // nil when times stay as they are
 }
 
@@ -67,7 +66,6 @@ func (c *cast) add(ctx context.Context, name string, plan gameday.Plan, config r
 		return err
 	}
 	c.names, c.players = append(c.names, name), append(c.players, p)
-	c.threads += max(1, config.Shards)
 	return check(ctx, p)
 }
 
@@ -79,7 +77,6 @@ func (c *cast) Collect() []gameday.Sample { return c.first().Collect() }
 
 // Run plays, and returns the traffic of the first player with what the comparison found.
 func (c *cast) Run(ctx context.Context, start time.Time, sink func(gameday.Slice)) (gameday.Traffic, error) {
-	defer makeRoom(c.threads)()
 	traffic, errs := make([]gameday.Traffic, len(c.players)), make([]error, len(c.players))
 	var playing sync.WaitGroup
 	for i, p := range c.players {

@@ -109,6 +109,7 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 		return done, err
 	}
 	sink, shown := o.show(ctx, done, o.length(known))
+	defer makeRoom(len(c.players) * config.Shards)()
 	done.Traffic, err = c.Run(ctx, done.Started, sink)
 	shown()
 	err = errors.Join(err, stop())

@@ -3,27 +3,18 @@ package wire
 import (
 	"math"
 	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"github.com/gameday-dev/gameday"
 )
 
-// sparePercent is how much garbage may gather while a load is offered, in percent of what is in use: collecting it takes
-// the processor from requests that are due. What is in use is some tens of megabytes.
-const sparePercent = 400
-
-// makeRoom prepares the Go runtime for so many threads that send. Each gets a place to run of its own beside those of
-// everything else: without one, a thread whose request is due would wait until another goroutine has used up its 10 ms,
-// though the system's scheduler would have let it run at once. restore undoes it.
+// makeRoom prepares the Go runtime of a process that does nothing but replay for so many threads that send. Each gets a
+// place to run of its own beside those of everything else: without one, a thread whose request is due may wait until
+// another goroutine has used up its 10 ms, though the system's scheduler would have let it run at once. restore undoes it.
 func makeRoom(threads int) (restore func()) {
 	places := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(places + threads)
-	garbage := debug.SetGCPercent(sparePercent)
-	return func() {
-		runtime.GOMAXPROCS(places)
-		debug.SetGCPercent(garbage)
-	}
+	return func() { runtime.GOMAXPROCS(places) }
 }
 
 // perThread is the rate that one thread offers with time to spare: a request costs it some 20 µs where it sleeps
