@@ -484,6 +484,29 @@ func TestVerdictTellsTheStory(t *testing.T) {
 	require.LessOrEqual(t, len(f.Evidence[0].Points), evidencePoints)
 }
 
+func TestAFlowThatDoesBetterHasNotBroken(t *testing.T) {
+	w := newWorld(t)
+	w.traffic(t, "checkout", func(s int) hit {
+		if inFault(s) {
+			return hit{requests: 200, latency: 10 * ms}
+		}
+		return well(s)
+	})
+	v := w.judge()
+	require.Empty(t, v.Onsets, "more successes and less latency are no trouble")
+	require.Contains(t, v.Unaffected, "checkout")
+	w.traffic(t, "checkout", func(s int) hit {
+		if inFault(s) {
+			return hit{requests: 5, latency: 10 * ms}
+		}
+		return well(s)
+	})
+	v = w.judge()
+	require.NotEmpty(t, v.Onsets)
+	require.Equal(t, "checkout successes", v.Onsets[0].Signal)
+	require.Less(t, v.Onsets[0].Value, v.Onsets[0].Baseline)
+}
+
 func TestSteadyIsAGateOnAPartialRun(t *testing.T) {
 	w := newWorld(t)
 	w.run.Events = w.run.Events[:1]

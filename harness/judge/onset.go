@@ -11,7 +11,7 @@ import (
 	"github.com/gameday-dev/gameday"
 )
 
-// What counts as the onset of trouble: a signal that leaves the band around its baseline and stays out.
+// What counts as the onset of trouble: a signal that leaves the band around its baseline for the worse and stays out.
 const (
 	madFactor   = 4  // half width of the band, in median absolute deviations of the baseline
 	mustLeave   = 3  // seconds in a row outside of the band
@@ -26,7 +26,16 @@ type signal struct {
 	unit    string
 	floor   float64 // half width of the band at least, in the unit
 	share   float64 // and as a share of the median
+	falls   bool    // in trouble; others rise
 	points  []gameday.Point
+}
+
+// worse is how much worse than the median a value is; negative when it is better.
+func (s signal) worse(value, median float64) float64 {
+	if s.falls {
+		return median - value
+	}
+	return value - median
 }
 
 // onsets finds where signals of flows, links and services first left their baseline, in order of time, and
@@ -101,29 +110,28 @@ func middle(values []float64) float64 {
 // onset tells whether and where the signal left the band for good measure, from begin on.
 func (s signal) onset(median, band float64, begin gameday.Duration) (gameday.Onset, bool) {
 	after := slices.DeleteFunc(slices.Clone(s.points), func(p gameday.Point) bool { return p.At < begin/second*second })
-	i := leaves(after, median, band)
+	i := s.leaves(after, median, band)
 	if i < 0 {
 		return gameday.Onset{}, false
 	}
 	extreme := slices.MaxFunc(after[i:], func(a, b gameday.Point) int {
-		return cmp.Compare(math.Abs(a.Value-median), math.Abs(b.Value-median))
+		return cmp.Compare(s.worse(a.Value, median), s.worse(b.Value, median))
 	})
 	return gameday.Onset{
 		Signal: s.name, Subject: s.subject, At: after[i].At, Baseline: median, Value: extreme.Value, Unit: s.unit,
 	}, true
 }
 
-// leaves returns the first of mustLeave points in a row, two seconds apart at most, that lie on one side
-// of the band; -1 when there are none.
-func leaves(points []gameday.Point, median, band float64) int {
+// leaves returns the first of mustLeave points in a row, two seconds apart at most, that are worse than the band;
+// -1 when there are none.
+func (s signal) leaves(points []gameday.Point, median, band float64) int {
 	run := 0
 	for i, p := range points {
-		away := p.Value - median
 		switch {
-		case math.Abs(away) <= band:
+		case s.worse(p.Value, median) <= band:
 			run = 0
 			continue
-		case run > 0 && (p.At-points[i-1].At > 2*second || math.Signbit(away) != math.Signbit(points[i-1].Value-median)):
+		case run > 0 && p.At-points[i-1].At > 2*second:
 			run = 0
 		}
 		if run++; run == mustLeave {
@@ -139,7 +147,7 @@ func flowSignals(r gameday.Run) []signal {
 	for _, flow := range flowNames(r) {
 		p99 := signal{name: flow + " p99", subject: flow, unit: "s", floor: 0.010, share: 0.5}
 		errors := signal{name: flow + " error rate", subject: flow, unit: "ratio", floor: 0.02}
-		rate := signal{name: flow + " successes", subject: flow, unit: "/s", floor: 5, share: 0.4}
+		rate := signal{name: flow + " successes", subject: flow, unit: "/s", floor: 5, share: 0.4, falls: true}
 		for _, s := range slicesOf(r, flow, 0, r.Plan.Phases.Total()) {
 			c, err := count(s, true)
 			if err != nil {
