@@ -54,7 +54,7 @@ var designations = []designation{
 
 	{"M064", "never scales down", "scale-out", "A78"},
 	{"M065", "counts no starting instances", "scale-out", "A75-never-more"},
-	{"M067", "counts starting instances as ready", "scale-out", "A76"},
+	{"M067", "counts new instances as ready, but not their load", "scale-out", "A75"},
 	{"M068", "no slow start", "scale-out", "A81-new"},
 	{"M071", "averages five minutes", "scale-out", "A75"},
 	{"M076", "callers never refresh their list", "scale-out", "A96"},
