@@ -2,6 +2,8 @@ package replay
 
 import (
 	"bytes"
+	"hash/maphash"
+	"slices"
 	"strings"
 
 	gameday "github.com/gameday-dev/gameday"
@@ -33,24 +35,38 @@ type capture struct {
 // they can be recognised when the client sends them back. What the client said first is its own, and is not
 // learnt.
 type lesson struct {
-	known map[string]struct{}
-	said  map[string]struct{}
-	bound uint64 // rules by hand whose value some answer before has, a bit each
+	known, said hashes
+	bound       uint64 // rules by hand whose value some answer before has, a bit each
+}
+
+// hashes are a few texts of which nothing else is kept: there are as many of these as there are sessions.
+type hashes []uint64
+
+// valueSeed makes hashes of values; it says nothing to any other process.
+var valueSeed = maphash.MakeSeed()
+
+func valueOf(text string) uint64 { return maphash.String(valueSeed, text) }
+
+func (h hashes) has(value uint64) bool { return slices.Contains(h, value) }
+
+// add puts a value in while there are fewer than most.
+func (h *hashes) add(value uint64, most int) {
+	if len(*h) < most && !h.has(value) {
+		*h = append(*h, value)
+	}
 }
 
 // recognise reports whether the system handed the value out, and remembers what the client says.
-func (l *lesson) recognise(value string) bool {
-	if len(value) < minValueLen {
+func (l *lesson) recognise(text string) bool {
+	if len(text) < minValueLen {
 		return false
 	}
-	if _, ok := l.known[value]; ok {
+	value := valueOf(text)
+	if l.known.has(value) {
 		return true
 	}
-	if len(l.said) < maxSaid && len(value) <= maxValueLen {
-		if l.said == nil {
-			l.said = make(map[string]struct{})
-		}
-		l.said[value] = struct{}{}
+	if len(text) <= maxValueLen {
+		l.said.add(value, maxSaid)
 	}
 	return false
 }
@@ -63,7 +79,7 @@ func (l *lesson) learn(x *Exchange) (captures []capture) {
 	}
 	eachHandedHeader(r.Header, func(p place, value string) {
 		if handedOutByHeader(p, value) {
-			captures = l.capture(captures, value, p)
+			captures = l.capture(captures, strings.Clone(value), p) // without the record that it stands in
 		}
 	})
 	if len(r.Body) == 0 || r.Truncated() {
@@ -98,18 +114,16 @@ func plainly(raw []byte) []byte {
 }
 
 // capture adds a value to the captures and to what is known, unless the client said it first.
-func (l *lesson) capture(captures []capture, value string, p place) []capture {
-	_, own := l.said[value]
-	if own || len(captures) == maxLearnt || len(value) < minValueLen || len(value) > maxValueLen {
+func (l *lesson) capture(captures []capture, text string, p place) []capture {
+	if len(captures) == maxLearnt || len(text) < minValueLen || len(text) > maxValueLen {
 		return captures
 	}
-	if len(l.known) < maxKnown {
-		if l.known == nil {
-			l.known = make(map[string]struct{})
-		}
-		l.known[value] = struct{}{}
+	value := valueOf(text)
+	if l.said.has(value) {
+		return captures
 	}
-	return append(captures, capture{value, p})
+	l.known.add(value, maxKnown)
+	return append(captures, capture{text, p})
 }
 
 // handedOutByHeader reports whether a value in a header looks as if the system made it up.

@@ -15,10 +15,8 @@ import (
 const (
 	causePool    = "no connection was free in time"
 	causeSession = "its session was waiting for an earlier answer"
+	causeRoom    = "its time was over before there was room for it"
 )
-
-// maxWaiting bounds how many due requests of a shard may wait for a connection.
-const maxWaiting = 100_000
 
 // affinity is how long an idle connection is left to the session that used it last, while there is
 // another way.
@@ -45,12 +43,13 @@ type engine struct {
 	now      func() time.Duration
 	ledger   *ledger
 	books    *books                                             // of messages
-	taken    func(*shot, time.Duration)                         // how late a shot was taken in hand
+	taken    func(*shot, time.Duration)                         // a shot was taken in hand so late
 	observe  func(*shot, gameday.Class, time.Duration)          // live series
 	watch    func(*shot, outcome, gameday.Class, time.Duration) // of each answer, which ended then
 	ack      func(*shot, string, time.Duration)
 
-	missing misses // values, why requests lacked them
+	missing misses   // values, why requests lacked them
+	backlog *backlog // handed over, and not taken in hand
 
 	fed atomic.Int64 // all shots due before it have been posted
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,25 +34,27 @@ const (
 const (
 	maxHistory  = 32 // requests
 	maxSessions = 50_000
-	maxBatch    = 4096 // requests that are handed over together
+	maxBatch    = 1024 // requests that are handed over together
 )
 
 // A feed reads the tape a little ahead of time, makes the copies of its sessions, and hands over shots. Due times
 // are a function of the tape, the plan and the seed alone.
 type feed struct {
-	plan   plan
-	editor *editor
-	seed   uint64
-	keys   uint64 // seed of idempotency keys: another one in every run
-	open   func() (Source, error)
-	rules  Rules
-	now    func() time.Duration
-	surges *surges
-	detour *detour // through a middleware; nil without one
-	cap    *governor
-	lead   time.Duration // how far ahead of its due time a request is made ready
-	out    func([]*shot)
-	fed    func(time.Duration) // everything due before that has been handed over
+	plan    plan
+	editor  *editor
+	seed    uint64
+	keys    uint64 // seed of idempotency keys: another one in every run
+	open    func() (Source, error)
+	rules   Rules
+	now     func() time.Duration
+	surges  *surges
+	detour  *detour // through a middleware; nil without one
+	cap     *governor
+	lead    time.Duration // how far ahead of its due time a request is made ready
+	backlog *backlog      // of what was handed over; may be nil
+	steady  bool          // no surge will come
+	out     func([]*shot)
+	fed     func(time.Duration) // everything due before that has been handed over
 
 	books    *books                  // of messages
 	scripts  map[uint64]*script      // of the conversations of this pass, by the number of their exchange
@@ -219,7 +222,7 @@ func (f *feed) finish(ctx context.Context) error {
 			f.fed(math.MaxInt64)
 			return nil
 		}
-		f.handOver(f.horizon)
+		f.handOver(ctx, f.horizon)
 	}
 	f.fed(math.MaxInt64)
 	return nil
@@ -305,10 +308,10 @@ func (f *feed) close() {
 // request at a time would cost a wake-up each.
 func (f *feed) advance(ctx context.Context, due time.Duration) {
 	if f.pending.len() > maxBatch {
-		f.handOver(min(due+f.cap.stretched(), f.horizon))
+		f.handOver(ctx, min(due+f.cap.stretched(), f.horizon))
 	}
 	for due+f.cap.stretched() >= f.horizon && ctx.Err() == nil {
-		f.handOver(f.horizon)
+		f.handOver(ctx, f.horizon)
 		f.watchSurges()
 		now := f.now()
 		late := due + f.cap.stretched()
@@ -326,18 +329,28 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 	}
 }
 
-// handOver makes shots of everything due before the horizon.
-func (f *feed) handOver(horizon time.Duration) {
-	var shots []*shot
-	for f.pending.len() > 0 && f.pending.first().due+f.cap.stretched() < horizon {
-		if s := f.shot(f.pending.pop()); s != nil {
-			shots = append(shots, s)
+// handOver makes shots of everything due before the horizon, as there is room for them.
+func (f *feed) handOver(ctx context.Context, horizon time.Duration) {
+	for f.near(horizon) {
+		var shots []*shot
+		for len(shots) < maxBatch && f.near(horizon) {
+			if s := f.shot(f.pending.pop()); s != nil {
+				shots = append(shots, s)
+			}
+		}
+		if f.backlog.wait(ctx); ctx.Err() != nil {
+			return
+		}
+		if len(shots) > 0 {
+			f.out(shots)
 		}
 	}
-	if len(shots) > 0 {
-		f.out(shots)
-	}
 	f.fed(f.detour.bound(horizon))
+}
+
+// near reports whether a request is due before the horizon, or there.
+func (f *feed) near(horizon time.Duration) bool {
+	return f.pending.len() > 0 && f.pending.first().due+f.cap.stretched() <= horizon
 }
 
 func (f *feed) shot(p pending) *shot {
@@ -369,7 +382,7 @@ func (f *feed) exchange(t *trail, x *Exchange, due time.Duration, skip string) {
 	}
 	f.begins(x, req, t, due)
 	s := step{x.At, due, t.think(x, f.plan.speed), req}
-	if len(t.history) < maxHistory {
+	if !f.steady && len(t.history) < maxHistory {
 		t.history = append(t.history, s)
 	}
 	for _, v := range t.voices {
@@ -423,6 +436,7 @@ func (f *feed) trail(x *Exchange) *trail {
 	}
 	t, ok := f.trails[name]
 	if !ok {
+		name = strings.Clone(name) // or it would hold the record that it stands in
 		t = &trail{name: name, single: x.Session == ""}
 		f.begin(t)
 		if x.Session != "" {

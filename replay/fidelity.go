@@ -113,10 +113,10 @@ type spacing struct {
 
 func newSpacing() spacing { return spacing{due: hist.New(), taken: hist.New()} }
 
-// add takes the records of one second.
-func (s *spacing) add(records []*record) {
-	first := !s.began
-	s.began = true
+// add takes the records of one second. Those that are not whole have no neighbours in time but each other.
+func (s *spacing) add(records []*record, whole bool) {
+	first := !s.began || !whole
+	s.began = whole && (s.began || len(records) > 0)
 	s.lastDue = s.gaps(s.due, records, s.lastDue, first, func(r *record) time.Duration { return r.due })
 	s.lastTaken = s.gaps(s.taken, records, s.lastTaken, first, func(r *record) time.Duration { return r.taken })
 }

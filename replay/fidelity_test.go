@@ -48,7 +48,7 @@ func TestSpacingToldApart(t *testing.T) {
 				due := time.Duration(i) * gap
 				second = append(second, &record{due: due, taken: tt.taken(i) + time.Nanosecond})
 				if len(second) == 100 {
-					s.add(second)
+					s.add(second, true)
 					second = second[:0]
 				}
 			}
@@ -89,7 +89,7 @@ func TestSecondsWithoutAFreeConnectionAreLimited(t *testing.T) {
 		{due: time.Second, taken: time.Second, sent: 3 * time.Second / 2},
 		{due: 2 * time.Second, fate: unsent, cause: causeSession},
 	} {
-		require.NoError(t, l.fold.second(i, &second{pages: []*page{{r}}, used: 1}, func(gameday.Slice) {}))
+		require.NoError(t, l.fold.second(i, &second{records: records{pages: []*page{{r}}, used: 1}}, func(gameday.Slice) {}))
 	}
 	f := l.fold.fidelity
 	require.NoError(t, l.fold.report(&f, []gameday.GeneratorSecond{{Second: 0}, {Second: 1, Limited: "late"}, {Second: 2}}))

@@ -12,21 +12,31 @@ import (
 // worstKept is how many requests of each flow are kept to be shown.
 const worstKept = 20
 
+// maxHeld bounds the records of requests that have ended, while others that were due in the same seconds have not.
+const maxHeld = 32_768
+
 // A ledger accounts for every request. It holds the records of a second until none of its requests is open, and
-// then folds them into slices.
+// then folds them into slices; where they are too many, it folds those that are there before. Only for a file of results,
+// which is in the order of time, it holds them all.
 type ledger struct {
 	mu      sync.Mutex
 	seconds []*second // from first on
 	first   int       // seconds before it are closed
-	open    int
-	spare   []*page // of closed seconds, to be used again
+	held    int       // records
+	spare   []*page   // to be used again
 
 	fold fold
 }
 
 // A second holds the records of what was due in it, in the order in which they were settled.
 type second struct {
-	open  int
+	open int
+	records
+	slices []*gameday.Slice // by flow, of what was folded before; nil when nothing was. The fold's
+}
+
+// records are those of a second, or some of them.
+type records struct {
 	pages []*page
 	used  int // of the last page
 }
@@ -34,12 +44,19 @@ type second struct {
 // A page is a piece of a second: what grows by pieces is never copied while a request waits.
 type page [128]record
 
+func (r *records) len() int {
+	if len(r.pages) == 0 {
+		return 0
+	}
+	return (len(r.pages)-1)*len(page{}) + r.used
+}
+
 // each calls visit for every record.
-func (s *second) each(visit func(*record)) {
-	for i, p := range s.pages {
+func (r *records) each(visit func(*record)) {
+	for i, p := range r.pages {
 		used := len(p)
-		if i == len(s.pages)-1 {
-			used = s.used
+		if i == len(r.pages)-1 {
+			used = r.used
 		}
 		for j := range p[:used] {
 			visit(&p[j])
@@ -60,7 +77,6 @@ func newLedger(flows []gameday.Flow, maxLate time.Duration, results *Results) *l
 func (l *ledger) expect(due time.Duration) {
 	l.mu.Lock()
 	l.second(due).open++
-	l.open++
 	l.mu.Unlock()
 }
 
@@ -74,7 +90,7 @@ func (l *ledger) settle(r *record) {
 	s.pages[len(s.pages)-1][s.used] = *r
 	s.used++
 	s.open--
-	l.open--
+	l.held++
 	l.mu.Unlock()
 }
 
@@ -99,20 +115,54 @@ func (l *ledger) second(due time.Duration) *second {
 }
 
 // close gives the slices of every second that is complete to sink: all requests due before reached have
-// been expected, and none is open.
+// been expected, and none is open. Where too much is held then, it folds a part of what is not complete.
 func (l *ledger) close(reached time.Duration, sink func(gameday.Slice)) error {
 	for {
 		number, s := l.next(reached)
 		if s == nil {
-			return nil
+			break
 		}
 		if err := l.fold.second(number, s, sink); err != nil {
 			return err
 		}
-		l.mu.Lock()
-		l.spare = append(l.spare, s.pages...)
-		l.mu.Unlock()
+		l.reuse(s.records)
 	}
+	for l.fold.results == nil {
+		number, s, some := l.most()
+		if s == nil {
+			break
+		}
+		if err := l.fold.part(number, s, some, false); err != nil {
+			return err
+		}
+		l.reuse(some)
+	}
+	return nil
+}
+
+// reuse takes back the pages of records that were folded.
+func (l *ledger) reuse(r records) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	room := maxHeld/len(page{}) - len(l.spare)
+	l.spare = append(l.spare, r.pages[:max(0, min(len(r.pages), room))]...)
+}
+
+// most takes out the records of the second that has most of them, if there are too many in all.
+func (l *ledger) most() (number int, s *second, some records) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held <= maxHeld {
+		return 0, nil, some
+	}
+	for i, t := range l.seconds {
+		if s == nil || t.len() > s.len() {
+			number, s = l.first+i, t
+		}
+	}
+	some, s.records = s.records, records{}
+	l.held -= some.len()
+	return number, s, some
 }
 
 // flush closes everything, and whatever is before reached.
@@ -136,6 +186,7 @@ func (l *ledger) next(reached time.Duration) (number int, s *second) {
 			return 0, nil
 		}
 		l.seconds = l.seconds[1:]
+		l.held -= s.len()
 	}
 	l.first++
 	return number, s
@@ -160,51 +211,89 @@ type fold struct {
 	spacing spacing
 }
 
+// second folds the rest of a second, and gives its slices to sink.
 func (f *fold) second(number int, s *second, sink func(gameday.Slice)) error {
-	f.records = f.records[:0]
-	s.each(func(r *record) { f.records = append(f.records, r) })
-	slices.SortFunc(f.records, func(a, b *record) int { return cmp.Compare(a.due, b.due) })
+	if err := f.part(number, s, s.records, s.slices == nil); err != nil {
+		return err
+	}
+	seen := false
+	for flow, slice := range s.slices {
+		seen = seen || slice != nil
+		switch {
+		case slice != nil:
+			f.fidelity.Due += slice.Due
+			f.fidelity.Sent += slice.Sent
+			f.fidelity.Unsent += slice.Unsent
+		case f.sparse:
+			continue
+		default:
+			slice = f.slice(number, flow)
+		}
+		sink(*slice)
+	}
+	if seen {
+		f.fidelity.Seconds++
+	}
+	return nil
+}
+
+// part adds some records of a second to its slices; all when they are whole.
+func (f *fold) part(number int, s *second, some records, whole bool) error {
+	f.sort(some)
 	if err := f.results.add(f.records, f.flows); err != nil {
 		return err
 	}
-	if len(f.records) > 0 {
-		f.fidelity.Seconds++
-		f.spacing.add(f.records)
+	f.spacing.add(f.records, whole)
+	if s.slices == nil {
+		s.slices = make([]*gameday.Slice, len(f.flows))
 	}
+	for flow, own := range f.ofFlow {
+		if len(own) == 0 {
+			continue
+		}
+		if s.slices[flow] == nil {
+			s.slices[flow] = f.slice(number, flow)
+		}
+		if err := f.extend(s.slices[flow], own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slice returns an empty one.
+func (f *fold) slice(number, flow int) *gameday.Slice {
+	return &gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
+}
+
+// sort puts records in the order of time, and apart by flow.
+func (f *fold) sort(some records) {
+	f.records = f.records[:0]
+	some.each(func(r *record) { f.records = append(f.records, r) })
+	slices.SortFunc(f.records, func(a, b *record) int { return cmp.Compare(a.due, b.due) })
 	for flow := range f.ofFlow {
 		f.ofFlow[flow] = f.ofFlow[flow][:0]
 	}
 	for _, r := range f.records {
 		f.ofFlow[r.flow] = append(f.ofFlow[r.flow], r)
 	}
-	for flow, own := range f.ofFlow {
-		if len(own) == 0 && f.sparse {
-			continue
-		}
-		slice, err := f.slice(number, flow)
-		if err != nil {
-			return err
-		}
-		sink(slice)
-	}
-	return nil
 }
 
-func (f *fold) slice(number, flow int) (gameday.Slice, error) {
-	s := gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
+// extend adds records of its flow to a slice.
+func (f *fold) extend(s *gameday.Slice, own []*record) error {
 	f.scratch.reset()
-	for _, r := range f.ofFlow[flow] {
-		f.count(&s, r)
+	if err := f.scratch.merge(s.Timings); err != nil {
+		return err
 	}
-	f.fidelity.Due += s.Due
-	f.fidelity.Sent += s.Sent
-	f.fidelity.Unsent += s.Unsent
+	for _, r := range own {
+		f.count(s, r)
+	}
 	if s.Sent == 0 {
-		return s, nil
+		return nil
 	}
 	var err error
 	s.Timings, err = f.scratch.encode()
-	return s, err
+	return err
 }
 
 // count adds one record to its slice.

@@ -43,3 +43,35 @@ func TestALedgerUsesItsPagesAgain(t *testing.T) {
 	require.Less(t, perSecond, 0.1*rate, "what a second's slice is made of, and nothing for each of its requests")
 	require.EqualValues(t, rate*second, l.fold.fidelity.Sent)
 }
+
+// A second in which more was due than is held is folded in parts. They add up to what it would be as a whole.
+func TestASecondInPartsIsTheSameAsAWhole(t *testing.T) {
+	const many = 2*maxHeld + 1000
+	flows := []gameday.Flow{{Name: "even"}, {Name: "odd"}, {Name: "none"}}
+	fold := func(each int) (all []gameday.Slice, f gameday.Fidelity) {
+		l := newLedger(flows, time.Millisecond, nil)
+		l.expect(0) // keeps the second open until the end
+		for i := range many {
+			due := time.Duration(i) * time.Second / many
+			l.expect(due)
+			l.settle(&record{
+				due: due, taken: due + time.Duration(i%3)*time.Millisecond, sent: due + 3*time.Millisecond, done: due + 5*time.Millisecond + time.Duration(i), flow: i % 2,
+				code: 200 + i%2, class: gameday.ClassOK, in: 3,
+			})
+			if i%each == 0 {
+				require.NoError(t, l.close(time.Hour, nil))
+				require.LessOrEqual(t, l.held, max(maxHeld, each))
+			}
+		}
+		l.settle(&record{sent: 1, done: time.Second, code: 200, class: gameday.ClassOK})
+		require.NoError(t, l.close(time.Second, func(s gameday.Slice) { all = append(all, s) }))
+		return all, l.fold.fidelity
+	}
+	whole, of := fold(many)
+	parts, ofParts := fold(100)
+	require.Len(t, whole, len(flows))
+	require.Equal(t, whole, parts)
+	require.Equal(t, of, ofParts)
+	require.EqualValues(t, 1, of.Seconds)
+	require.EqualValues(t, many+1, of.Sent)
+}

@@ -54,6 +54,7 @@ type Config struct {
 	MaxConns int         // connections at the same time
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
 	Ack      Ack
+	Steady   bool     // it will not be asked for a surge, and so keeps nothing of its sessions that only a surge needs
 	Sparse   bool     // give no slices of flows in seconds without requests: for many flows, and long replays
 	Results  *Results // one record per request, if wanted
 
@@ -133,8 +134,8 @@ func New(c Config) (*Player, error) {
 	p.feed = &feed{
 		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, c.Middleware),
 		editor: editor, books: p.engine.books, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
-		detour: newDetour(c.Middleware, c.Traffic.Timeout.Std(), start),
-		out:    p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
+		detour:  newDetour(c.Middleware, c.Traffic.Timeout.Std(), start),
+		backlog: p.engine.backlog, steady: c.Steady, out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
 	}
 	return p, nil
 }
@@ -146,6 +147,7 @@ func (p *Player) makeEngine() {
 		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy, hold: c.Traffic.Connections == connsRecorded,
 		think: c.Traffic.Pace == paceThink, retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
 		now: p.now, ledger: p.ledger, books: newBooks(), taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
+		backlog: newBacklog(c.Shards, c.Traffic.Pace == paceThink),
 	}
 	secure := c.TLS.Clone()
 	if secure == nil {
@@ -314,6 +316,11 @@ func (p *Player) dial(ctx context.Context) (net.Conn, error) {
 
 // post hands shots to the shards of their sessions.
 func (p *Player) post(shots []*shot) {
+	var more weight
+	for _, x := range shots {
+		more.add(x)
+	}
+	p.engine.backlog.add(more)
 	if len(p.shards) == 1 {
 		p.shards[0].post(shots)
 		return
@@ -330,9 +337,9 @@ func (p *Player) post(shots []*shot) {
 	}
 }
 
-// taken notes that a shot is taken in hand.
-func (p *Player) taken(x *shot, now time.Duration) {
-	p.lag.observe(now - x.due)
+// taken notes that a shot is taken in hand so late.
+func (p *Player) taken(x *shot, late time.Duration) {
+	p.lag.observe(late)
 	if x.req.skip == "" && x.attempt == 0 {
 		p.rates.due(x.req.flow)
 	}

@@ -36,6 +36,7 @@ type request struct {
 	script     *script   // of the conversation that it begins; nil when it begins none
 	stream     *stream   // its messages one by one; nil where they are sent at once
 	watched    *Exchange // that it was made of, if somebody looks at answers
+	weight     int64     // about how many bytes all this takes
 }
 
 // h2Need says whether a request is sent over HTTP/2.
@@ -138,13 +139,18 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	if r.flow == e.ackFlow {
 		r.ack = e.ackID
 	}
+	r.weight = int64(r.size())
+	if e.watched && x.Response != nil {
+		r.weight += int64(len(x.Body) + len(x.Response.Body))
+	}
 	return r
 }
 
 // outline makes what the accounts need of the request of x. With a reason to skip it that is all there will be.
 func (e *editor) outline(x *Exchange, skip string) *request {
 	path, _, _ := strings.Cut(x.Target, "?")
-	r := &request{conn: x.Conn, method: x.Method, path: path, flow: e.routes.find(x.Method, x.Target), skip: skip}
+	// What stays on the record must not hold the exchange.
+	r := &request{conn: x.Conn, method: verb(x.Method), path: strings.Clone(path), flow: e.routes.find(x.Method, x.Target), skip: skip}
 	if x.Response != nil {
 		r.recorded = x.Response.Status
 	}
@@ -152,6 +158,16 @@ func (e *editor) outline(x *Exchange, skip string) *request {
 		r.host = x.Host
 	}
 	return r
+}
+
+// verb returns a method, of which there are few.
+func verb(method string) string {
+	for _, known := range [...]string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} {
+		if method == known {
+			return known
+		}
+	}
+	return strings.Clone(method)
 }
 
 // protocol decides what r is sent over.

@@ -145,7 +145,7 @@ func FuzzRequest(f *testing.F) {
 			Method: method, Target: target, Header: Header{{name, value}}, Body: []byte(body), Size: int64(len(body)),
 			Response: &Response{Status: 200},
 		}
-		r := e.request(x, 0, &lesson{known: map[string]struct{}{"tok-1": {}}})
+		r := e.request(x, 0, &lesson{known: hashes{valueOf("tok-1")}})
 		if r.skip != "" {
 			return
 		}

@@ -22,12 +22,13 @@ type outcome struct {
 
 // take receives a shot at its due time.
 func (s *shard) take(x *shot, now time.Duration) {
-	s.e.taken(x, now)
+	late := max(0, now-max(x.due, s.opened)) // what is due while there is no room waits for the system, not for us
+	s.e.taken(x, late)
 	if x.taken == 0 {
-		x.taken = now
+		x.taken = x.due + late
 	}
 	s.e.ledger.expect(x.due)
-	s.open++
+	s.open.add(x)
 	switch {
 	case x.req.skip != "":
 		s.skip(x, x.req.skip)
@@ -41,6 +42,10 @@ func (s *shard) take(x *shot, now time.Duration) {
 		return
 	default:
 		x.sess.busy++
+	}
+	if s.late(x, causeRoom) {
+		s.passOn(x)
+		return
 	}
 	s.dispatch(x)
 }
@@ -188,7 +193,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	case s.closed && o.err != nil:
 		r.fate, r.cause = skipped, skipStopped
 		s.silence(x, skipStopped)
-		s.settle(r)
+		s.settle(x, r)
 		return true
 	case o.late:
 		r.class, r.code, r.cause = gameday.ClassTimeout, 0, "no answer within "+s.e.timeout.String()
@@ -211,9 +216,9 @@ func (s *shard) finish(x *shot, o outcome) bool {
 		s.e.ack(x, o.acked, r.done)
 	}
 	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
-	s.settle(r)
+	s.settle(x, r)
 	if again {
-		s.due.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines, loose: x.loose})
+		s.again.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines, loose: x.loose})
 	} else {
 		s.silence(x, causeHandset)
 	}
@@ -272,7 +277,7 @@ func (s *shard) giveUp(x *shot, cause string) {
 	r := x.record()
 	r.fate, r.cause, r.done = unsent, cause, s.e.now()
 	s.e.unsent.Add(1)
-	s.settle(r)
+	s.settle(x, r)
 }
 
 // skip settles x as skipped by policy.
@@ -280,7 +285,7 @@ func (s *shard) skip(x *shot, cause string) {
 	s.silence(x, cause)
 	r := x.record()
 	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.e.now()
-	s.settle(r)
+	s.settle(x, r)
 }
 
 // silence accounts for the messages that x should have begun.
@@ -300,8 +305,12 @@ func (s *shard) deadline(x *shot) time.Duration {
 	return d
 }
 
-func (s *shard) settle(r record) {
-	s.open--
+// settle ends x.
+func (s *shard) settle(x *shot, r record) {
+	if s.full() {
+		s.opened = r.done
+	}
+	s.open.remove(x)
 	s.e.ledger.settle(&r)
 }
 
@@ -383,7 +392,7 @@ func (s *shard) remove(c *conn) {
 
 // sweep gives up what has waited for a connection for too long.
 func (s *shard) sweep(p *pool, now time.Duration) {
-	for p.waiting.len() > 0 && (p.waiting.len() > maxWaiting || now > p.waiting.first().due+s.e.timeout) {
+	for p.waiting.len() > 0 && now > p.waiting.first().due+s.e.timeout {
 		x := p.waiting.pop()
 		s.giveUp(x, causePool)
 		s.passOn(x)
@@ -393,10 +402,8 @@ func (s *shard) sweep(p *pool, now time.Duration) {
 // stop breaks off everything: what is in flight or waiting ends as skipped, but for answers that are here.
 func (s *shard) stop() {
 	s.closed = true
-	for s.due.len() > 0 {
-		if x := s.due.pop(); x.attempt > 0 { // it will not be pressed again
-			s.passOn(x)
-		}
+	for s.again.len() > 0 { // they will not be
+		s.passOn(s.again.pop())
 	}
 	for i := range s.pools {
 		p := &s.pools[i]

@@ -69,6 +69,17 @@ func newShot() *shot {
 	return x
 }
 
+// shotBytes is about what a shot takes in memory without its request: itself, its place in queues, and its record.
+const shotBytes = 512
+
+// weight returns about how many bytes x holds. Copies share their request with the recorded one.
+func (x *shot) weight() int64 {
+	if x.sess.copied {
+		return shotBytes
+	}
+	return shotBytes + x.req.weight
+}
+
 // refuse notes that what follows in the session may lack a value for a reason that is on the record.
 func (x *shot) refuse(why string) {
 	if len(x.req.captures) > 0 {

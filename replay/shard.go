@@ -25,8 +25,10 @@ type shard struct {
 	e       *engine
 	poller  *poller
 	due     queue[*shot]
-	open    int // requests that were due and have not ended
-	chats   int // conversations that go on
+	again   queue[*shot]  // to be pressed again: their sessions wait for them, so that they do not wait for room
+	open    weight        // requests that were due and have not ended
+	opened  time.Duration // when there was room for more of them again
+	chats   int           // conversations that go on
 	pools   [3]pool
 	wheel   wheel
 	closed  bool
@@ -133,11 +135,39 @@ func (s *shard) collect() {
 // send takes in hand what is due, and returns the time.
 func (s *shard) send() (now time.Duration) {
 	now = s.e.now()
-	for n := 0; n < maxBurst && s.due.len() > 0 && s.due.first().due <= now; n++ {
-		s.take(s.due.pop(), now)
+	var fed weight
+	for range maxBurst {
+		switch {
+		case s.again.len() > 0 && s.again.first().due <= now:
+			s.take(s.again.pop(), now)
+		case s.due.len() > 0 && s.due.first().due <= now && !s.full():
+			x := s.due.pop()
+			fed.add(x)
+			s.take(x, now)
+		default:
+			s.e.backlog.remove(fed)
+			return now
+		}
 		now = s.e.now()
 	}
+	s.e.backlog.remove(fed)
 	return now
+}
+
+// full reports whether no more requests are taken in hand until some have ended. The system, or the number of connections,
+// then sets the pace.
+func (s *shard) full() bool { return s.open.reaches(weight{maxOpen, maxOpenBytes}) }
+
+// next returns when the next request will be taken in hand, if nothing happens before; never when none will.
+func (s *shard) next() time.Duration {
+	next := never
+	if s.due.len() > 0 && !s.full() {
+		next = s.due.first().due
+	}
+	if s.again.len() > 0 {
+		next = min(next, s.again.first().due)
+	}
+	return next
 }
 
 // tell says up to when everything has been taken in hand.
@@ -145,12 +175,15 @@ func (s *shard) tell(until time.Duration) {
 	if s.due.len() > 0 {
 		until = min(until, s.due.first().due)
 	}
+	if s.again.len() > 0 {
+		until = min(until, s.again.first().due)
+	}
 	s.reached.Store(int64(until))
 }
 
 // over reports whether nothing is left to be sent or to be waited for.
 func (s *shard) over(fed, now time.Duration) bool {
-	if fed < 1<<62 || now < s.e.length || s.open+s.chats > 0 || s.due.len() > 0 {
+	if fed < 1<<62 || now < s.e.length || s.open.shots > 0 || s.chats > 0 || s.due.len()+s.again.len() > 0 {
 		return false
 	}
 	s.mu.Lock()
@@ -160,18 +193,14 @@ func (s *shard) over(fed, now time.Duration) bool {
 
 // await waits for events until the next request is due, and deals with them.
 func (s *shard) await(now time.Duration) {
-	wait := maxWaitShard
-	if s.due.len() > 0 {
-		wait = min(wait, s.due.first().due-now)
-	}
-	for _, r := range s.poller.wait(wait) {
+	for _, r := range s.poller.wait(min(maxWaitShard, s.next()-now)) {
 		if r.mayWrite && !r.conn.gone {
 			s.flush(r.conn)
 		}
 		if r.read && !r.conn.gone {
 			s.receive(r.conn)
 		}
-		if s.due.len() > 0 { // many answers at once must not make requests late
+		if s.due.len()+s.again.len() > 0 { // many answers at once must not make requests late
 			s.send()
 		}
 	}

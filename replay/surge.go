@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -104,6 +105,9 @@ func (p *Player) Surge(_ context.Context, factor float64, flow string, g gameday
 	}
 	if _, ok := p.routes.index(flow); flow != "" && !ok {
 		return fmt.Errorf("surge flow %q: no such flow", flow)
+	}
+	if p.config.Steady {
+		return errors.New("surge: this load is steady, and remembers too little of its sessions to copy them")
 	}
 	now := time.Now()
 	p.surges.add(&surge{g, factor, flow, now, now})

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"errors"
+
 	gameday "github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/hist"
 )
@@ -23,6 +25,11 @@ func (t timings) reset() {
 	t.service.Reset()
 	t.lateness.Reset()
 	t.wait.Reset()
+}
+
+// merge adds distributions that were encoded.
+func (t timings) merge(encoded gameday.Timings) error {
+	return errors.Join(t.latency.MergeEncoded(encoded.Latency), t.service.MergeEncoded(encoded.Service), t.lateness.MergeEncoded(encoded.Lateness), t.wait.MergeEncoded(encoded.Wait))
 }
 
 func (t timings) encode() (out gameday.Timings, err error) {

@@ -121,7 +121,7 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 // config is what players need beyond a plan.
 func (o ReplayOptions) config() (c replay.Config, err error) {
 	c = replay.Config{
-		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards,
+		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards, Steady: true,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}
 	if c.TLS, err = o.TLS.load(); err != nil {
