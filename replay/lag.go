@@ -15,11 +15,12 @@ type lag struct {
 	bound time.Duration
 
 	mu     sync.Mutex
-	total  *hist.Histogram
 	second *hist.Histogram
 	p99    time.Duration // of the last second
 
 	// One goroutine uses what follows.
+	total  *hist.Histogram
+	spare  *hist.Histogram // empty
 	host   hostState
 	peak   int64 // requests in flight in this second
 	gc     time.Duration
@@ -29,7 +30,7 @@ type lag struct {
 }
 
 func newLag(bound time.Duration) *lag {
-	return &lag{bound: bound, total: hist.New(), second: hist.New(), ports: -1}
+	return &lag{bound: bound, total: hist.New(), second: hist.New(), spare: hist.New(), ports: -1}
 }
 
 // observe notes that a request was taken in hand so late.
@@ -48,10 +49,14 @@ func (l *lag) look(inFlight int64) { l.peak = max(l.peak, inFlight) }
 // tick ends the seconds before this one.
 func (l *lag) tick(second int) {
 	l.mu.Lock()
-	p99 := l.second.Quantile(0.99)
-	l.p99 = p99
-	l.total.Merge(l.second)
-	l.second.Reset()
+	ended := l.second
+	l.second = l.spare
+	l.mu.Unlock()
+	p99 := ended.Quantile(0.99) // while nobody waits for it who has something to send
+	l.total.Merge(ended)
+	ended.Reset()
+	l.mu.Lock()
+	l.spare, l.p99 = ended, p99
 	l.mu.Unlock()
 
 	now := readHost()
