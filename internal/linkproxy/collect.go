@@ -69,10 +69,7 @@ func (c *collector) collectLink(ch chan<- prometheus.Metric, l *link) {
 	counter := func(d *prometheus.Desc, value int64, more string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), with(more)...)
 	}
-	l.mu.Lock()
-	requests := maps.Clone(l.requests)
-	l.mu.Unlock()
-	for code, n := range requests {
+	for code, n := range l.counts() {
 		counter(c.requests, n, code)
 	}
 	counter(c.connections, l.opened.Load(), "opened")

@@ -8,7 +8,8 @@
 //	caller 127.1.10.1 --> 127.3.8.2:8080 [proxy: rules, counters] --> 127.3.8.2:8081 callee
 //
 // A connection without a rule is copied as it comes. One with a rule, or with a standing latency
-// between zones, runs through a pipeline of Toxiproxy toxics per direction. [Proxy.SetRules] acts on
+// between zones, runs through a pipe per direction: a line that holds chunks back for their latency, and
+// Toxiproxy's toxics for the rest. [Proxy.SetRules] acts on
 // established connections as well as on new ones.
 //
 // [Proxy.Collector] exports what was seen as gameday_link_* series: the truth about who called whom,

@@ -51,35 +51,41 @@ func (f *flow) release() {
 
 // run copies until the source ends or the connection breaks.
 func (f *flow) run() {
-	buf := newBuffer()
-	defer buf.free()
+	c := newChunk(smallChunk)
 	for {
-		n, err := f.src.Read(buf.bytes)
+		n, err := f.src.Read(c.space)
 		if n > 0 {
+			c.data = c.space[:n]
 			f.conn.link.bytes[f.dir].Add(int64(n))
-			f.seen(buf.bytes[:n])
-			if f.forward(buf.bytes[:n]) != nil {
-				f.conn.abort() // the next read says so
-			}
-			buf.fit(n)
+			f.seen(c.data)
+			c = f.forward(c)
 		}
 		if err != nil {
+			c.free()
 			f.end(err)
 			return
 		}
 	}
 }
 
-func (f *flow) forward(data []byte) error {
+// forward takes c over and returns a chunk for the next read.
+func (f *flow) forward(c *chunk) *chunk {
 	if f.current() != f.want.Load() {
 		f.reshape()
 	}
+	size := c.following()
 	if f.pipe != nil {
-		f.pipe.send(data)
-		return nil
+		f.pipe.send(c)
+		return newChunk(size)
 	}
-	_, err := f.dst.Write(data)
-	return err
+	if _, err := f.dst.Write(c.data); err != nil {
+		f.conn.abort() // the next read says so
+	}
+	if size != len(c.space) {
+		c.free()
+		c = newChunk(size)
+	}
+	return c
 }
 
 func (f *flow) current() *shape {
@@ -98,7 +104,7 @@ func (f *flow) reshape() {
 	defer f.mu.Unlock()
 	f.pipe = nil
 	if want := f.want.Load(); want != nil {
-		f.pipe = newPipe(want, f.rand, f.dst, f.conn.abort, f.conn.link.delays[f.dir].add)
+		f.pipe = newPipe(want, f.rand, &socket{conn: f.dst, abort: f.conn.abort, delayed: f.conn.link.delays[f.dir].add})
 	}
 }
 
@@ -119,43 +125,4 @@ func (f *flow) end(err error) {
 		return
 	}
 	_ = f.dst.CloseWrite() // fails only when the other side is gone already
-}
-
-// Most requests fit the small size; a stream of full reads earns the large one until it runs short, so
-// that thousands of idle connections cost little memory.
-const (
-	smallBuffer = 4 << 10
-	largeBuffer = 64 << 10
-)
-
-var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-
-type buffer struct {
-	bytes []byte
-	small []byte
-	large *[largeBuffer]byte
-}
-
-func newBuffer() *buffer {
-	small := make([]byte, smallBuffer)
-	return &buffer{bytes: small, small: small}
-}
-
-// fit chooses the size for the next read from that of the last.
-func (b *buffer) fit(n int) {
-	switch {
-	case b.large == nil && n == smallBuffer:
-		b.large = largeBuffers.Get().(*[largeBuffer]byte)
-		b.bytes = b.large[:]
-	case b.large != nil && n < smallBuffer:
-		b.free()
-	}
-}
-
-func (b *buffer) free() {
-	if b.large != nil {
-		largeBuffers.Put(b.large)
-		b.large = nil
-		b.bytes = b.small
-	}
 }

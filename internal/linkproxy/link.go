@@ -23,17 +23,40 @@ type link struct {
 	bytes   [3]atomic.Int64 // by Direction
 	delays  [3]delays       // by Direction
 
+	rate     func(code string) *rate // of all links between the two services
+	start    time.Time               // rates count from there
 	mu       sync.Mutex
-	requests map[string]int64 // by code
-	total    func(code string, at time.Time)
+	requests map[string]*tally // by code
+}
+
+// tally counts the requests of one code on one link.
+type tally struct {
+	count int64 // guarded by the link's mu
+	rate  *rate
 }
 
 // count records one request that was answered with code.
 func (l *link) count(code string) {
 	l.mu.Lock()
-	l.requests[code]++
+	t := l.requests[code]
+	if t == nil {
+		t = &tally{rate: l.rate(code)}
+		l.requests[code] = t
+	}
+	t.count++
 	l.mu.Unlock()
-	l.total(code, time.Now())
+	t.rate.add(time.Since(l.start))
+}
+
+// counts returns the requests so far, by code.
+func (l *link) counts() map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := make(map[string]int64, len(l.requests))
+	for code, t := range l.requests {
+		counts[code] = t.count
+	}
+	return counts
 }
 
 // delays sums what the pipes added to chunks.
@@ -66,9 +89,10 @@ func (s *stats) link(from, to Peer) *link {
 	defer s.mu.Unlock()
 	l := s.links[key]
 	if l == nil {
-		l = &link{key: key, requests: map[string]int64{}, total: func(code string, at time.Time) {
-			s.rate(rateKey{key.src, key.dst, code}).add(at.Sub(s.start))
-		}}
+		l = &link{
+			key: key, start: s.start, requests: map[string]*tally{},
+			rate: func(code string) *rate { return s.rate(rateKey{key.src, key.dst, code}) },
+		}
 		s.links[key] = l
 	}
 	return l

@@ -85,7 +85,10 @@ func (s *sniffer) response(data []byte) {
 			return
 		}
 		code := data[statusAt : statusAt+3]
-		if code[0] == '1' {
+		switch {
+		case string(code) == "101":
+			s.kind.Store(otherProtocol) // WebSocket and its like: no more requests on this connection
+		case code[0] == '1':
 			return // an interim answer; the real one follows
 		}
 		s.waiting.Store(false)

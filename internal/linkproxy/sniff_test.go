@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ func TestHTTP1RequestsAreCountedByTheirFinalAnswer(t *testing.T) {
 		{"a second request after an answered one goes unanswered", []step{{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"}, {"GET / HTTP/1.1\r\n\r\n", ""}}, []string{"200", "none"}},
 		{"something else than HTTP", []step{{"\x16\x03\x01", "HTTP/1.1 200 OK"}}, nil},
 		{"a probe", []step{{"OPTIONS * HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"}}, nil},
+		{"an upgrade, and what looks like a request and an answer in the new protocol", []step{{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}, {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"}}, []string{"101"}},
 		{"a status that is none", []step{{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n"}}, []string{"invalid"}},
 	} {
 		t.Run(row.about, func(t *testing.T) {
@@ -179,40 +179,4 @@ func FuzzSniffer(f *testing.F) {
 		chunked(down, size, s.response)
 		s.close()
 	})
-}
-
-func BenchmarkRoundTrip(b *testing.B) {
-	for _, row := range []struct {
-		name   string
-		direct bool
-		rules  []Rule
-	}{
-		{"direct", true, nil},
-		{"plain", false, nil},
-		{"one toxic", false, []Rule{{To: toPromotion, Direction: Request, Latency: time.Nanosecond}}},
-	} {
-		b.Run(row.name, func(b *testing.B) {
-			w := newWorld(b, Config{})
-			w.serveEcho(b)
-			w.SetRules(row.rules)
-			to := w.backend.Public
-			if row.direct {
-				to = w.backend.Private
-			}
-			c, err := dialFrom(b.Context(), netip.MustParseAddr("127.13.1.1"), to)
-			require.NoError(b, err)
-			defer c.Close()
-			request := bytes.Repeat([]byte("x"), 256)
-			answer := make([]byte, len(request))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Write(request); err != nil {
-					b.Fatal(err)
-				}
-				if _, err := io.ReadFull(c, answer); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
