@@ -134,9 +134,10 @@ func BenchmarkScrape(b *testing.B) {
 	client := newClient(time.Second)
 	defer client.CloseIdleConnections()
 	p := newPage(NewStore(time.Now(), Limits{}), Target{URL: server.URL}, exposition{limit: 1000})
+	var buffer bytes.Buffer
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := p.scrape(context.Background(), client, 1<<20); err != nil {
+		if err := p.scrape(context.Background(), client, &buffer, 1<<20); err != nil {
 			b.Fatal(err)
 		}
 	}

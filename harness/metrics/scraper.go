@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type Scraper struct {
 	PageLimit   int           // samples of one page; 20,000 when zero
 
 	client *http.Client
-	slots  chan struct{}
+	slots  chan *bytes.Buffer // one for each scrape at once, to read its page into
 	trouble
 }
 
@@ -93,7 +94,10 @@ func (s *Scraper) prepare() error {
 		s.PageLimit = 20_000
 	}
 	s.client = newClient(s.Timeout)
-	s.slots = make(chan struct{}, s.Concurrency)
+	s.slots = make(chan *bytes.Buffer, s.Concurrency)
+	for range s.Concurrency {
+		s.slots <- new(bytes.Buffer)
+	}
 	return nil
 }
 
@@ -144,13 +148,14 @@ func (s *Scraper) follow(ctx context.Context, wg *sync.WaitGroup, running map[st
 func (s *Scraper) watch(run, life context.Context, t Target) {
 	p := newPage(s.Store, t, exposition{symbols: labels.NewSymbolTable(), limit: s.PageLimit})
 	s.every(life, offset(t.URL, s.Interval), func() {
+		var body *bytes.Buffer
 		select {
-		case s.slots <- struct{}{}:
+		case body = <-s.slots:
 		case <-life.Done():
 			return
 		}
-		defer func() { <-s.slots }()
-		if err := p.scrape(life, s.client, s.BodyLimit); err != nil && life.Err() == nil {
+		defer func() { s.slots <- body }()
+		if err := p.scrape(life, s.client, body, s.BodyLimit); err != nil && life.Err() == nil {
 			s.note(err)
 		}
 	})
@@ -163,16 +168,18 @@ func (s *Scraper) watch(run, life context.Context, t Target) {
 func (s *Scraper) collect(ctx context.Context) {
 	known := map[string]*kept{}
 	turn := uint64(0)
+	var key []byte
 	s.every(ctx, 0, func() {
 		turn++
 		t := s.Store.unixMilli(s.Store.now())
 		for _, c := range append(s.Collectors[:len(s.Collectors):len(s.Collectors)], (*self)(s)) {
 			for _, sample := range c.Collect() {
 				l := labelsOf(sample)
-				k, ok := known[string(l.Bytes(nil))]
+				key = l.Bytes(key)
+				k, ok := known[string(key)]
 				if !ok {
 					k = &kept{series: s.Store.series(l)}
-					known[string(l.Bytes(nil))] = k
+					known[string(key)] = k
 				}
 				k.turn = turn
 				if k.series != nil {

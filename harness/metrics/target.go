@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -50,15 +51,16 @@ func newPage(s *Store, t Target, format exposition) *page {
 }
 
 // scrape asks for the page once and stores what it says, all at the moment of asking. A page that cannot
-// be had or read leaves no sample but up 0.
-func (p *page) scrape(ctx context.Context, client *http.Client, bodyLimit int64) error {
+// be had or read leaves no sample but up 0. The body is read into a buffer whose content is of no use to
+// anybody else, before or after.
+func (p *page) scrape(ctx context.Context, client *http.Client, body *bytes.Buffer, bodyLimit int64) error {
 	at := p.store.now()
-	body, contentType, err := fetch(ctx, client, p.target.URL, bodyLimit)
+	contentType, err := fetch(ctx, client, p.target.URL, body, bodyLimit)
 	if ctx.Err() != nil {
 		return ctx.Err() // cut short by us: it says nothing of the target
 	}
 	if err == nil {
-		if err = p.read(body, contentType); err != nil {
+		if err = p.read(body.Bytes(), contentType); err != nil {
 			err = fmt.Errorf("scrape %s: %w", p.target.URL, err)
 		}
 	}
@@ -89,17 +91,16 @@ func (p *page) read(body []byte, contentType string) error {
 func (p *page) commit(at, took gameday.Duration, ok bool) {
 	t := p.store.unixMilli(at)
 	p.turn++
+	there := 0
 	for i, k := range p.batch {
-		k.turn = p.turn
+		if k.turn != p.turn {
+			k.turn = p.turn
+			there++
+		}
 		p.put(k.series, t, p.values[i])
 	}
-	for key, k := range p.known {
-		if k.turn != p.turn {
-			if k.series != nil {
-				p.store.end(k.series, t)
-			}
-			delete(p.known, key)
-		}
+	if there < len(p.known) {
+		p.drop(t)
 	}
 	up := 0.0
 	if ok {
@@ -108,6 +109,19 @@ func (p *page) commit(at, took gameday.Duration, ok bool) {
 	p.put(p.up, t, up)
 	p.put(p.duration, t, took.Seconds())
 	p.put(p.scraped, t, float64(len(p.batch)))
+}
+
+// drop ends the series that the present scrape did not have.
+func (p *page) drop(t unixMilli) {
+	for key, k := range p.known {
+		if k.turn == p.turn {
+			continue
+		}
+		if k.series != nil {
+			p.store.end(k.series, t)
+		}
+		delete(p.known, key)
+	}
 }
 
 func (p *page) put(to *series, t unixMilli, v float64) {
@@ -131,28 +145,30 @@ func (p *page) end() {
 	}
 }
 
-func fetch(ctx context.Context, client *http.Client, url string, limit int64) (body []byte, contentType string, err error) {
+// fetch reads a page into body, in place of what was there.
+func fetch(ctx context.Context, client *http.Client, url string, body *bytes.Buffer, limit int64) (contentType string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, "", fmt.Errorf("scrape %s: %w", url, err)
+		return "", fmt.Errorf("scrape %s: %w", url, err)
 	}
 	req.Header.Set("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("scrape %s: %w", url, err)
+		return "", fmt.Errorf("scrape %s: %w", url, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, "", fmt.Errorf("scrape %s: answered %s", url, resp.Status)
+		return "", fmt.Errorf("scrape %s: answered %s", url, resp.Status)
 	}
-	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body.Reset()
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:
-		return nil, "", fmt.Errorf("scrape %s: %w", url, err)
-	case int64(len(body)) > limit:
-		return nil, "", fmt.Errorf("scrape %s: page exceeds the limit of %d bytes", url, limit)
+		return "", fmt.Errorf("scrape %s: %w", url, err)
+	case n > limit:
+		return "", fmt.Errorf("scrape %s: page exceeds the limit of %d bytes", url, limit)
 	}
-	return body, resp.Header.Get("Content-Type"), nil
+	return resp.Header.Get("Content-Type"), nil
 }
 
 // newClient returns a client that keeps one connection per target, asks nobody for a proxy and follows
