@@ -1,5 +1,7 @@
 package gameday
 
+import "time"
+
 // EventKind says what happened.
 type EventKind string
 
@@ -41,6 +43,18 @@ type Event struct {
 type Timing struct {
 	Planned Duration `json:"planned"` // offset from the start of the run
 	Applied Duration `json:"applied"` // the platform had taken hold, and open connections were under the fault
+}
+
+// OnsetTolerance is how long after its planned time a fault on a link may take hold. One that takes longer is
+// not wrong, but what is said of times around it is less exact, and records say so.
+const OnsetTolerance = Duration(100 * time.Millisecond)
+
+// Late returns how long after its planned time the fault took hold.
+func (t Timing) Late() Duration { return max(0, t.Applied-t.Planned) }
+
+// LateOnLink returns whether a fault is on a link and took hold later than OnsetTolerance allows.
+func (t Timing) LateOnLink(f Fault) bool {
+	return f.Target.Kind == KindLink && t.Late() > OnsetTolerance
 }
 
 // OpenFaults returns the faults that were about to be injected and are not known to be healed, in the

@@ -94,9 +94,9 @@ func spans(events []gameday.Event) []FaultSpan {
 		f, at := &all[i], e.At
 		switch e.Kind {
 		case gameday.EventActive:
-			f.Active, f.Proof, f.Onset = &at, evidence(e), onset(e)
+			f.Active, f.Proof, f.Onset = &at, evidence(e), onset(f.Fault, e)
 		case gameday.EventUnproven:
-			f.Unproven, f.Onset = evidence(e), onset(e)
+			f.Unproven, f.Onset = evidence(e), onset(f.Fault, e)
 		case gameday.EventHealing:
 			f.Healing = &at
 		case gameday.EventHealed:
@@ -109,11 +109,14 @@ func spans(events []gameday.Event) []FaultSpan {
 }
 
 // onset says how exactly a fault came in its time. Records of older versions do not know.
-func onset(e gameday.Event) string {
+func onset(f gameday.Fault, e gameday.Event) string {
 	if e.Onset == nil {
 		return ""
 	}
-	text := fmt.Sprintf("planned %s, took hold %s later", clock(e.Onset.Planned), short(max(0, e.Onset.Applied-e.Onset.Planned)))
+	text := fmt.Sprintf("planned %s, took hold %s later", clock(e.Onset.Planned), short(e.Onset.Late()))
+	if e.Onset.LateOnLink(f) {
+		text += fmt.Sprintf(", more than the %s of a link fault in time", short(gameday.OnsetTolerance))
+	}
 	if e.Kind == gameday.EventActive {
 		text += fmt.Sprintf(", seen after another %s", short(e.At-e.Onset.Applied))
 	}

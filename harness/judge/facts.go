@@ -20,6 +20,7 @@ type episode struct {
 	active   gameday.Duration // never, when its effect was not seen
 	healing  gameday.Duration // never, when healing did not begin
 	healed   gameday.Duration // never, when it is not known to be gone
+	onset    gameday.Timing   // zero in records of older versions
 	proof    *gameday.Evidence
 	gone     *gameday.Evidence
 	unproven bool   // its effect was looked for and not seen, by measurement or by its step's proof
@@ -87,6 +88,9 @@ func (e *episode) follow(event gameday.Event) {
 	case gameday.EventActive:
 		if e.active == never {
 			e.active, e.proof = event.At, event.Evidence
+			if event.Onset != nil {
+				e.onset = *event.Onset
+			}
 		}
 	case gameday.EventUnproven:
 		e.unproven, e.text = true, event.Text

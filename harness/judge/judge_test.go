@@ -255,6 +255,15 @@ func TestOneThingIsWrong(t *testing.T) {
 			gameday.ResultPass, "cut was in effect", "",
 		},
 		{
+			"a link fault that took hold late says so, and shows what it shows",
+			func(_ *testing.T, w *world) {
+				at := w.run.Events[2].At
+				w.run.Events[1].Fault.Target = gameday.Target{Kind: gameday.KindLink, Name: "order->promotion"}
+				w.run.Events[2].Onset = &gameday.Timing{Planned: at - gameday.Duration(500*ms), Applied: at - gameday.Duration(160*ms)}
+			},
+			gameday.ResultPass, "cut was in effect", "order->promotion took hold 340ms after its planned time, later than the 100ms",
+		},
+		{
 			"a proof by metrics that is not seen shows nothing",
 			func(_ *testing.T, w *world) {
 				w.run.Plan.Steps[0].Proof = &gameday.Proof{PromQL: "count(up == 0) >= 1", Within: 10 * second}

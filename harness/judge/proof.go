@@ -45,12 +45,28 @@ func (a Proof) Judge(ctx context.Context, r gameday.Run) (gameday.Finding, error
 		}
 		seen = append(seen, what)
 	}
-	f.Observed = summary(seen)
+	f.Observed = summary(seen) + late(episodes)
 	if a.Step.Proof == nil {
 		f.Outcome = gameday.Pass
 		return f, nil
 	}
 	return a.byMetrics(ctx, r, f)
+}
+
+// late names the faults on links that took hold so long after their planned time that it is worth knowing. A busy
+// machine does that; it makes no finding worse.
+func late(episodes []episode) string {
+	var names []string
+	for _, e := range episodes {
+		if e.onset.LateOnLink(e.fault) {
+			names = append(names, fmt.Sprintf("%s took hold %s after its planned time, later than the %s that a link fault may take",
+				e.fault.Target.Name, rounded(e.onset.Late()), gameday.OnsetTolerance))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; " + summary(names)
 }
 
 func (a Proof) notInjected(f gameday.Finding, r gameday.Run) gameday.Finding {
