@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"harness/metrics":               {""},
 	"harness/store":                 {""},
 	"harness/judge":                 {"", "internal/hist"},
-	"scenarios":                     {""},
+	"scenarios":                     {"", "internal/typo"},
 	"scenarios/library":             {},
 	"monkeys":                       {""},
 	"monkeys/monkeytest":            {""},
@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"replay/tape":                   {"", "replay"},
 	"replay/timeshift":              {},
 	"reports":                       {"", "internal/hist", "internal/chart"},
-	"gamedaytest":                   {"", "internal/wire", "internal/linkproxy"},
+	"gamedaytest":                   {"", "replay", "internal/wire", "internal/linkproxy"},
 	"cmd/gameday":                   {"...", "internal/wire"},
 	"internal/trackrecord":          {"", "internal/wire"},
 	"internal/peers":                {"", "replay", "replay/capture", "replay/tape", "harness/store", "internal/hist", "internal/linkproxy"},
@@ -56,6 +56,7 @@ var imports = map[string][]string{
 	"internal/linkproxy":            {},
 	"internal/tcpstream":            {},
 	"internal/tcpstream/tcptest":    {},
+	"internal/typo":                 {},
 }
 
 // onlyImporters names, for heavy modules, the one package that may import them.
