@@ -155,21 +155,6 @@ func newRoot(g *global) *cobra.Command {
 	return root
 }
 
-// instruct lets a verb that is called with too few or too many arguments say which ones it takes.
-func instruct(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return fmt.Errorf("%w: call it as `%s`; `%s --help` has examples", err, c.UseLine(), c.CommandPath())
-			}
-			return nil
-		}
-	}
-	for _, verb := range c.Commands() {
-		instruct(verb)
-	}
-}
-
 // version names the build: the module's version, or the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()

@@ -62,7 +62,7 @@ Exit codes: 0 PASS, 1 FAIL, 2 wrong call or invalid scenario, 3 INCONCLUSIVE, 4 
 	compileFlags(c, &o.CompileOptions)
 	c.Flags().StringVar(&o.Report, "report", "", "write the HTML report here too")
 	c.Flags().StringVar(&o.JUnit, "junit", "", "write JUnit XML here")
-	c.Flags().StringVar(&progress, "progress", "auto", "panel, plain or auto")
+	choose(c.Flags(), &progress, "progress", "how it is told of while it lasts", "auto", "panel", "plain")
 	return c
 }
 

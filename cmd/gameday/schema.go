@@ -39,7 +39,7 @@ func newMonkeys(g *global) *cobra.Command {
 			if len(args) == 1 {
 				page, ok := monkeys.Manual(args[0])
 				if !ok {
-					return fmt.Errorf("monkey %q: unknown; one of %v", args[0], monkeys.Catalog().Names())
+					return fmt.Errorf("unknown monkey %q: %s", args[0], meant(args[0], monkeys.Catalog().Names()))
 				}
 				fmt.Fprint(g.stdout, page)
 				return nil

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/buger/goreplay/size"
+	"github.com/spf13/pflag"
 )
 
 // byteSize is the value of a flag that counts bytes: 256MB.
@@ -59,3 +61,35 @@ func (s *share) String() string {
 
 // Type names the value in the help.
 func (s *share) Type() string { return "share" }
+
+// choice is the value of a flag that is one of a few words.
+type choice struct {
+	to    *string
+	among []string
+}
+
+// choose adds a flag that is one of a few words, the first when it is not given.
+func choose(f *pflag.FlagSet, to *string, name, usage string, among ...string) {
+	*to = among[0]
+	f.Var(choice{to, among}, name, usage)
+}
+
+// Set reads the text of a flag.
+func (c choice) Set(text string) error {
+	if !slices.Contains(c.among, text) {
+		return fmt.Errorf("%q is none of %s", text, strings.Join(c.among, ", "))
+	}
+	*c.to = text
+	return nil
+}
+
+// String is the value as it is shown in the help.
+func (c choice) String() string {
+	if c.to == nil {
+		return ""
+	}
+	return *c.to
+}
+
+// Type names the values in the help.
+func (c choice) Type() string { return strings.Join(c.among, "|") }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gameday-dev/gameday/internal/typo"
+)
+
+// instruct lets a command that is called wrongly say how it is called, and its verbs too: with too few or too many
+// arguments, with flags that it cannot take, or with a verb that it does not have.
+func instruct(c *cobra.Command) {
+	c.SetFlagErrorFunc(wrongFlag)
+	if c.HasSubCommands() {
+		c.SuggestionsMinimumDistance = 2
+		c.Args, c.RunE = cobra.ArbitraryArgs, onlyVerbs
+		c.SetUsageTemplate(strings.Replace(c.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	}
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fmt.Errorf("%w: call it as `%s`; `%s --help` has examples", err, c.UseLine(), c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, verb := range c.Commands() {
+		instruct(verb)
+	}
+}
+
+// onlyVerbs runs a command that does nothing by itself.
+func onlyVerbs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	hint := ""
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("did you mean %q? ", strings.Join(near, `" or "`))
+	}
+	return fmt.Errorf("unknown command %q: %s`%s --help` lists them", args[0], hint, c.CommandPath())
+}
+
+// meant says which of the known words may be meant, or lists them.
+func meant(word string, known []string) string {
+	if near := typo.Nearest(word, known); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "one of " + strings.Join(known, ", ")
+}
+
+// wrongFlag says what is wrong with a flag in words of this program.
+func wrongFlag(c *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &value):
+		return fmt.Errorf("--%s: %s", value.GetFlag().Name, wrongValue(value))
+	case c.HasSubCommands() && c.Flags().NArg() > 0: // the flag is for a verb that there is not
+		return onlyVerbs(c, c.Flags().Args())
+	case errors.As(err, &unknown):
+		var known []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := typo.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+			return fmt.Errorf("%w: did you mean --%s?", err, near)
+		}
+		return fmt.Errorf("%w: `%s --help` lists them", err, c.CommandPath())
+	}
+	return err
+}
+
+// wrongValue says why a flag cannot have its value. The flags of this program say so themselves.
+func wrongValue(e *pflag.InvalidValueError) string {
+	var number *strconv.NumError
+	kind := e.GetFlag().Value.Type()
+	switch {
+	case kind == "duration":
+		return fmt.Sprintf("%q is no time such as 300ms, 5s or 2m", e.GetValue())
+	case kind == "bool":
+		return fmt.Sprintf("%q is neither true nor false", e.GetValue())
+	case !errors.As(e, &number):
+		return e.Unwrap().Error()
+	case errors.Is(number.Err, strconv.ErrRange):
+		return fmt.Sprintf("%s is out of range", number.Num)
+	case strings.HasPrefix(kind, "float"):
+		return fmt.Sprintf("%q is no number", number.Num)
+	case strings.HasPrefix(kind, "uint"):
+		return fmt.Sprintf("%q is no whole number from 0 on", number.Num)
+	}
+	return fmt.Sprintf("%q is no whole number", number.Num)
+}
