@@ -100,6 +100,7 @@ func playedText(p gameday.TrafficPlan) string {
 	add(p.RateCap > 0, "at most %g/s, by %s", p.RateCap, cmp.Or(p.CapBy, "slow"))
 	add(p.Start > 0, "from %s on", p.Start)
 	add(p.Loop, "looped")
+	add(p.Connections == "recorded", "over connections as recorded")
 	return strings.Join(parts, ", ")
 }
 

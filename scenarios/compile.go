@@ -144,24 +144,25 @@ func (s *Scenario) during(o gameday.Objective, given PhaseList) []gameday.Phase 
 func (s *Scenario) traffic() gameday.TrafficPlan {
 	r := s.Spec.Traffic.Replay
 	plan := gameday.TrafficPlan{
-		Tape:       s.resolvePath(r.Capture),
-		To:         r.To,
-		Speed:      r.Speed,
-		Amplify:    r.Amplify,
-		Loop:       r.Loop,
-		Start:      r.Start,
-		Timeout:    r.Timeout,
-		Retries:    r.Habit.Retries,
-		Shape:      r.Shape,
-		Pace:       r.Pace,
-		CapBy:      r.CapBy,
-		Busy:       r.Busy,
-		MaxLate:    r.MaxLateness,
-		MaxLimited: r.MaxLimited,
-		MaxSkipped: r.MaxSkipped,
-		MaxDropped: r.MaxDropped,
-		Unsafe:     slices.Clone(r.Unsafe),
-		Identity:   slices.Clone(r.Identity),
+		Tape:        s.resolvePath(r.Capture),
+		To:          r.To,
+		Speed:       r.Speed,
+		Amplify:     r.Amplify,
+		Loop:        r.Loop,
+		Start:       r.Start,
+		Timeout:     r.Timeout,
+		Retries:     r.Habit.Retries,
+		Shape:       r.Shape,
+		Pace:        r.Pace,
+		CapBy:       r.CapBy,
+		Busy:        r.Busy,
+		Connections: r.Connections,
+		MaxLate:     r.MaxLateness,
+		MaxLimited:  r.MaxLimited,
+		MaxSkipped:  r.MaxSkipped,
+		MaxDropped:  r.MaxDropped,
+		Unsafe:      slices.Clone(r.Unsafe),
+		Identity:    slices.Clone(r.Identity),
 
 		ShiftTime:  r.ShiftTime,
 		SignTokens: r.SignTokens,
@@ -204,7 +205,7 @@ func (s *Scenario) diff(d *Diff) (plan gameday.DiffPlan) {
 		plan.Primary = d.Against
 	}
 	for i, e := range d.Expect {
-		bound, _ := parseDiffBound(e.Expr) // checked by Parse
+		bound, _ := ParseDiffBound(e.Expr) // checked by Parse
 		bound.Flow, bound.Severity = e.Flow, e.Severity
 		bound.Source = s.src.line(fmt.Sprintf("spec.traffic.replay.diff.expect[%d]", i))
 		plan.Bounds = append(plan.Bounds, bound)

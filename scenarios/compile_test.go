@@ -45,7 +45,7 @@ func TestEveryDefaultIsInThePlan(t *testing.T) {
 	}, plan.Environment)
 	require.Equal(t, gameday.Duration(time.Second), plan.Metrics.Interval)
 	require.Equal(t, gameday.TrafficPlan{
-		Tape: "scenarios/shop.tape", To: "shop", Speed: 1, Amplify: 1, Timeout: 5e9, Pace: "tape", Busy: "wait", MaxLate: 100e6,
+		Tape: "scenarios/shop.tape", To: "shop", Speed: 1, Amplify: 1, Timeout: 5e9, Pace: "tape", Busy: "wait", Connections: "pool", MaxLate: 100e6,
 		MaxLimited: gameday.DefaultMaxLimited, MaxSkipped: gameday.DefaultMaxSkipped, MaxDropped: gameday.DefaultMaxDropped,
 	}, plan.Traffic)
 	require.Equal(t, gameday.Phases{Warmup: 5e9, Baseline: 10e9, Fault: 5e9, Recovery: 15e9}, plan.Phases)

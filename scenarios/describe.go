@@ -103,6 +103,9 @@ func trafficText(t gameday.TrafficPlan) string {
 	if t.Retries > 0 {
 		parts = append(parts, fmt.Sprintf("users press again up to %d times", t.Retries))
 	}
+	if t.Connections == "recorded" {
+		parts = append(parts, "connections as recorded")
+	}
 	if t.Busy == "drop" {
 		parts = append(parts, fmt.Sprintf("busy sessions drop up to %g%%", 100*t.MaxDropped))
 	}

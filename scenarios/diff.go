@@ -12,9 +12,9 @@ const againstRecording = "recording"
 // fromText takes the expression of a promise about answers.
 func (b *DiffBound) fromText(text string) { b.Expr = text }
 
-// parseDiffBound reads "wrong <= 0.1%". Only Text, Class, Op and Limit of the answer are set; the error is an
+// ParseDiffBound reads a promise about compared answers, such as "wrong <= 0.1%". Only Text, Class, Op and Limit of the answer are set; the error is an
 // [*ExpressionError].
-func parseDiffBound(text string) (gameday.DiffBound, error) {
+func ParseDiffBound(text string) (gameday.DiffBound, error) {
 	if len(text) > expressionMax {
 		return gameday.DiffBound{}, token{text: text}.wrong("", "the promise is longer than %d bytes", expressionMax)
 	}
@@ -72,7 +72,7 @@ func (c *checker) checkDiff(path string, d Diff) {
 		if c.src.has(at + ".expr") {
 			at += ".expr"
 		}
-		if _, err := parseDiffBound(e.Expr); err != nil {
+		if _, err := ParseDiffBound(e.Expr); err != nil {
 			c.expression(at, codeDiff, err)
 		}
 	}

@@ -172,8 +172,10 @@ type Replay struct {
 	// Limit per request, from its due time.
 	Timeout gameday.Duration `json:"timeout" jsonschema:"default=5s"`
 	// What a request does when its session is still waiting for the one before.
-	Busy  string `json:"busy" jsonschema:"enum=wait,enum=spill,enum=drop,default=wait"`
-	Habit Habit  `json:"habit"`
+	Busy string `json:"busy" jsonschema:"enum=wait,enum=spill,enum=drop,default=wait"`
+	// What shares connections: all sessions (pool), or the requests of one session that shared one in the recording (recorded).
+	Connections string `json:"connections" jsonschema:"enum=pool,enum=recorded,default=pool"`
+	Habit       Habit  `json:"habit"`
 	// Methods with effects that may be sent. Others are skipped, and counted.
 	Unsafe []string `json:"unsafe" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
 	// Fields of request bodies that name a user, such as $.user: each copy of a session gets a name of its own.
