@@ -88,6 +88,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("DATA", shared)
 			env.Values["T"] = env.T()
+			env.Values["chat"] = &chatRoom{talks: map[string]int{}}
 			env.Values["prometheus"] = httptest.NewServer(http.HandlerFunc(answerOne))
 			env.Defer(env.Values["prometheus"].(*httptest.Server).Close)
 			copied := errors.Join(os.CopyFS(env.WorkDir, os.DirFS(filepath.Dir(tape))), os.CopyFS(env.WorkDir, os.DirFS("testdata/tiny")))
@@ -166,6 +167,9 @@ func scriptCommands() map[string]scriptCommand {
 		"remote":   scriptRemote,
 		"tmpfs":    scriptTmpfs,
 		"fill":     scriptFill,
+		"chat":     scriptChat,
+		"talk":     scriptTalk,
+		"heard":    scriptHeard,
 	}
 }
 
@@ -403,16 +407,6 @@ func answerOne(w http.ResponseWriter, r *http.Request) {
 		points = append(points, fmt.Sprintf(`[%.3f,"1"]`, at))
 	}
 	fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`, strings.Join(points, ","))
-}
-
-// tmpfs DIR SIZE: the directory is a disk of its own of that size. Where that is not allowed the script is skipped.
-func scriptTmpfs(ts *testscript.TestScript, _ bool, args []string) {
-	dir := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(dir, 0o755))
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]); err != nil {
-		skip(ts, fmt.Sprintf("a small disk cannot be mounted here: %v", err))
-	}
-	ts.Defer(func() { _ = unix.Unmount(dir, 0) })
 }
 
 // fill DIR at EVENT: once the journal of the next run holds the event, the disk of the directory is full.

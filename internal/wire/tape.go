@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -101,7 +100,7 @@ func (l *limited) Next() (*replay.Exchange, error) {
 }
 
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far
-// as it goes, but nobody should take that for all there was. It tells of messages that are not played, too.
+// as it goes, but nobody should take that for all there was.
 func warnOfDamage(path string, warn func(error)) {
 	if warn == nil || !strings.HasSuffix(path, TapeSuffix) && !IsReel(path) {
 		return
@@ -116,14 +115,6 @@ func warnOfDamage(path string, warn func(error)) {
 	}
 	for _, d := range info.Damage {
 		warn(d)
-	}
-	warnOfMessages(info.Ledger, warn)
-}
-
-// warnOfMessages tells of what is on a recording and is not played.
-func warnOfMessages(l replay.Ledger, warn func(error)) {
-	if n := l.Total().Messages; n > 0 {
-		warn(fmt.Errorf("its %d messages of WebSockets are not replayed, only HTTP exchanges are", n))
 	}
 }
 
@@ -142,5 +133,4 @@ func warnOfReel(dir string, warn func(error)) {
 	for _, d := range r.Damage() {
 		warn(d)
 	}
-	warnOfMessages(r.Ledger(), warn)
 }
