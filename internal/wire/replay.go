@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday"
@@ -59,13 +58,11 @@ func Replay(ctx context.Context, o ReplayOptions) (done reports.Replayed, err er
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	o.Traffic.Tape = tape
-	done, err = replayTape(ctx, o)
-	done.Plan.Tape = given
-	return done, err
+	return replayTape(ctx, o, given)
 }
 
-// replayTape plays what is no file of packets.
-func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, err error) {
+// replayTape plays what is no file of packets. It is told of by the name that it was given.
+func replayTape(ctx context.Context, o ReplayOptions, given string) (done reports.Replayed, err error) {
 	warnOfDamage(o.Traffic.Tape, o.Warn)
 	results, closeResults, err := createResults(o.Results)
 	if err != nil {
@@ -103,7 +100,7 @@ func replayTape(ctx context.Context, o ReplayOptions) (done reports.Replayed, er
 	done = reports.Replayed{
 		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now().Add(replay.Lead), Capture: recordings(known.Ledger),
 	}
-	done.Plan.To = hideURL(o.Traffic.To)
+	done.Plan.Tape, done.Plan.To = given, hideURL(o.Traffic.To)
 	stop, err := o.expose(c)
 	if err != nil {
 		return done, err
@@ -136,24 +133,6 @@ func (o ReplayOptions) config() (c replay.Config, err error) {
 	}
 	c.Key = key
 	return c, nil
-}
-
-// judge says how a replay ended, and why not with a pass.
-func (o ReplayOptions) judge(ctx context.Context, t gameday.Traffic) (gameday.Result, []string) {
-	reasons := slices.Clone(t.Fidelity.Problems)
-	switch {
-	case ctx.Err() != nil:
-		return gameday.ResultAborted, []string{fmt.Sprint(context.Cause(ctx))}
-	case len(reasons) > 0:
-		return gameday.ResultInconclusive, reasons
-	case t.Diff == nil || o.MaxWrong == nil:
-		return gameday.ResultPass, nil
-	case t.Diff.Compared == 0:
-		return gameday.ResultInconclusive, []string{"no answer could be compared"}
-	case t.Diff.Wrong() > *o.MaxWrong:
-		return gameday.ResultFail, []string{fmt.Sprintf("%.3g%% of the answers are wrong or errors, the bound is %.3g%%", 100*t.Diff.Wrong(), 100**o.MaxWrong)}
-	}
-	return gameday.ResultPass, nil
 }
 
 // recordings are the accounts of a recording as reports know them.
