@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 
 	"github.com/gameday-dev/gameday"
@@ -39,7 +40,7 @@ from the start of the run.`,
 				return failed(err)
 			}
 			for _, s := range series {
-				fmt.Fprintf(g.stdout, "%v\n", s.Labels)
+				fmt.Fprintln(g.stdout, seriesName(s))
 				for _, p := range s.Points {
 					fmt.Fprintf(g.stdout, "  %8s  %g\n", p.At, p.Value)
 				}
@@ -54,4 +55,13 @@ from the start of the run.`,
 	c.Flags().DurationVar(&to, "to", 0, "offset of the last step; the end of the run when 0")
 	c.Flags().DurationVar(&step, "step", time.Second, "between two steps")
 	return c
+}
+
+// seriesName writes the labels of a series as Prometheus does: up{job="order"}.
+func seriesName(s gameday.Series) string {
+	m := model.Metric{}
+	for name, value := range s.Labels {
+		m[model.LabelName(name)] = model.LabelValue(value)
+	}
+	return m.String()
 }
