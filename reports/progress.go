@@ -67,10 +67,14 @@ func (p *Progress) begin() {
 	}
 }
 
-// Done leaves the last state on the screen and ends the display.
+// Done leaves the last state on the screen and ends the display. Where a panel is left, an empty line keeps the summary of a
+// replay apart from it; that of a run begins with one.
 func (p *Progress) Done() {
 	close(p.done)
 	p.ticking.Wait()
+	if p.terminal && p.lone != nil {
+		fmt.Fprintln(p.w)
+	}
 }
 
 // Event takes in what happened.

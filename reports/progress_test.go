@@ -100,6 +100,7 @@ func TestAReplayWithoutARunHasAPanelOfItsOwn(t *testing.T) {
 		p.Event(gameday.Event{Kind: gameday.EventSignal})
 		require.Contains(t, p.panel(panelLines)[0], "■ ENDING")
 		p.Done()
+		require.True(t, strings.HasSuffix(out.String(), "\n\n"), "the summary stands apart from it")
 	})
 }
 
