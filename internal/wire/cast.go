@@ -20,7 +20,8 @@ type cast struct {
 	players  []*replay.Player
 	comparer *diff.Comparer // nil when nothing is compared
 	against  gameday.DiffPlan
-	shifter  *timeshift.Shifter // nil when times stay as they are
+	shifting *shifting
+	shifter  *timeshift.Shifter // of the player that is reported; nil when times stay as they are
 }
 
 var _ gameday.Load = (*cast)(nil)
@@ -28,7 +29,7 @@ var _ gameday.Load = (*cast)(nil)
 // newCast prepares the players of a plan; config holds what they share, and whom the first one plays to. jwtKey is the path of the
 // key that signs moved tokens; see tokenKey.
 func newCast(ctx context.Context, plan gameday.Plan, config replay.Config, jwtKey string) (*cast, error) {
-	shifter, err := newShifter(plan.Traffic, jwtKey, &config)
+	shifting, err := newShifting(plan.Traffic, jwtKey, config.Open)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func newCast(ctx context.Context, plan gameday.Plan, config replay.Config, jwtKe
 	if err != nil {
 		return nil, Refused{err}
 	}
-	c := &cast{comparer: comparer, against: against, shifter: shifter}
+	c := &cast{comparer: comparer, against: against, shifting: shifting}
 	if comparer != nil {
 		config.Watch = comparer.Candidate
 	}
@@ -61,9 +62,16 @@ func newCast(ctx context.Context, plan gameday.Plan, config replay.Config, jwtKe
 
 // add prepares one more player. A target that looks like production is refused.
 func (c *cast) add(ctx context.Context, name string, plan gameday.Plan, config replay.Config) error {
+	shifter, err := c.shifting.equip(&config)
+	if err != nil {
+		return err
+	}
 	p, err := newPlayer(plan, config)
 	if err != nil {
 		return err
+	}
+	if len(c.players) == 0 {
+		c.shifter = shifter
 	}
 	c.names, c.players = append(c.names, name), append(c.players, p)
 	return check(ctx, p)

@@ -17,9 +17,15 @@ import (
 // TokenKeyVariable is the environment variable with the key that signs tokens whose times have moved.
 const TokenKeyVariable = "GAMEDAY_JWT_KEY"
 
-// newShifter puts what moves times into the configuration of a player; nil when nothing is moved. keyFile is the path of the
-// key for tokens, if one is given.
-func newShifter(t gameday.TrafficPlan, keyFile string, c *replay.Config) (*timeshift.Shifter, error) {
+// shifting is what moves times for the players of a recording.
+type shifting struct {
+	key      []byte    // signs tokens; nil when they stay as they are
+	recorded time.Time // of the recording's offset zero
+}
+
+// newShifting returns what moves times; nil when they stay as they are. keyFile is the path of the key for tokens, if one is
+// given.
+func newShifting(t gameday.TrafficPlan, keyFile string, open func() (replay.Source, error)) (*shifting, error) {
 	if !t.ShiftTime {
 		if keyFile != "" || t.SignTokens {
 			return nil, Refused{errors.New("a key for tokens signs those whose times are moved: add --shift-time")}
@@ -30,13 +36,21 @@ func newShifter(t gameday.TrafficPlan, keyFile string, c *replay.Config) (*times
 	if err != nil {
 		return nil, err
 	}
-	s, err := timeshift.New(timeshift.Options{Key: key})
+	recorded, err := recordedAt(open)
+	return &shifting{key, recorded}, err
+}
+
+// equip gives a player a shifter of its own, which counts what it moves; nil when times stay as they are.
+func (s *shifting) equip(c *replay.Config) (*timeshift.Shifter, error) {
+	if s == nil {
+		return nil, nil
+	}
+	shifter, err := timeshift.New(timeshift.Options{Key: s.key})
 	if err != nil {
 		return nil, Refused{err}
 	}
-	c.Shift = s.Value
-	c.Recorded, err = recordedAt(c.Open)
-	return s, err
+	c.Shift, c.Recorded = shifter.Value, s.recorded
+	return shifter, nil
 }
 
 // tokenKey returns the key that signs tokens: the text of the file or, without a path, that of the environment; nil when

@@ -3,6 +3,7 @@ package wire
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -60,4 +61,18 @@ func TestTimesOfAReelMoveToThePresent(t *testing.T) {
 			require.InDelta(t, time.Hour.Minutes(), d.Minutes(), 5, "an hour ahead, as it was")
 		}
 	}
+}
+
+// TestTheMovedTimesOfAPrimaryAreNotCounted: it gets the same requests, by a player of its own.
+func TestTheMovedTimesOfAPrimaryAreNotCounted(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	log := filepath.Join(t.TempDir(), "shop.log")
+	require.NoError(t, os.WriteFile(log, []byte(`10.0.0.1 - - [01/Mar/2026:10:00:00 +0000] "GET /slots?day=2026-03-02 HTTP/1.1" 200 5`+"\n"), 0o600))
+	done, err := Replay(t.Context(), ReplayOptions{Traffic: gameday.TrafficPlan{
+		Tape: log, To: server.URL, Speed: 1, Amplify: 1, ShiftTime: true, Diff: gameday.DiffPlan{Primary: server.URL},
+	}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, done.Diff.Compared)
+	require.Equal(t, map[string]int64{"dates": 1}, done.Fidelity.Shifted)
 }
