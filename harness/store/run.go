@@ -202,6 +202,11 @@ func (r *Run) Close() error {
 	return errors.Join(slicesErr, r.Journal.Close(), r.lock.unlock())
 }
 
+// Discard ends a run that never began, and leaves nothing of it.
+func (r *Run) Discard() error {
+	return errors.Join(os.RemoveAll(r.dir), r.Close())
+}
+
 // Load reads a run from its directory. What was never written, such as the verdict of a run that crashed, is
 // left at its zero value; Metrics is always nil.
 func Load(dir string) (gameday.Record, error) {

@@ -87,6 +87,9 @@ func Run(ctx context.Context, o RunOptions) (Done, error) {
 		return Done{}, fmt.Errorf("begin run: %w", err)
 	}
 	done, err := d.hold(ctx)
+	if refused := (Refused{}); done.Result == "" && errors.As(err, &refused) {
+		return done, errors.Join(err, d.run.Discard())
+	}
 	return done, errors.Join(err, d.run.Close())
 }
 
