@@ -8,12 +8,13 @@ import (
 	"github.com/gameday-dev/gameday/internal/wire"
 )
 
-// Case is a game day on a system that the test has started: a small generated load, faults, and promises. Flows must
-// be given; the zero value of everything else works. Times are rounded up to whole seconds, because judging goes by
-// seconds.
+// Case is a game day on a system that the test has started: a small generated load or a recording, faults, and promises.
+// Flows must be given; the zero value of everything else works. Times are rounded up to whole seconds, because judging
+// goes by seconds.
 type Case struct {
 	Name   string  // in the report; the test's name when empty
 	Flows  []Flow  // the load, all of it to one host
+	Replay Replay  // a recording to play in place of that load; flows then name requests of it
 	Faults []Fault // none makes it a load test
 
 	Warmup   time.Duration // offered and not judged; 1s when 0
@@ -47,7 +48,7 @@ func (c Case) Run(t testing.TB) gameday.Record {
 	defer cancel()
 	dir := directory(t, c.Store)
 	done, err := wire.RunCase(ctx, wire.CaseOptions{
-		Plan: p.plan, Platform: p.platform, Catalog: p.catalog, Load: p.load, Pages: p.pages, Ready: p.ready,
+		Plan: p.plan, Platform: p.platform, Catalog: p.catalog, Load: p.load, Open: c.Replay.Open, Pages: p.pages, Ready: p.ready,
 		Store: dir, Out: progress(t), Command: command(t), Version: version(), HealLimit: c.HealWithin,
 	})
 	return tell(t, outcome{done, err, dir, c.Store == ""})

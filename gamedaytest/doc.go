@@ -2,7 +2,8 @@
 //
 // [Run] carries out a scenario file on a topology of processes, as `gameday run` does; [Files] does so for every
 // scenario of a folder. A [Case] is a game day on a system that the test has started itself: [Proxy] stands in front
-// of a dependency, a generated load goes to the system, a fault acts on the proxy, and promises are judged.
+// of a dependency, a generated load or a recording ([Replay]) goes to the system, a fault acts on the proxy, and promises
+// are judged.
 //
 //	func TestCheckoutSurvivesASlowDatabase(t *testing.T) {
 //		db := gamedaytest.Proxy(t, "postgres", os.Getenv("PG_ADDR"))

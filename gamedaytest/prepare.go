@@ -27,6 +27,7 @@ type prepared struct {
 	platform gameday.Platform
 	catalog  gameday.Catalog
 	load     []wire.Pace
+	hosts    []string // where the flows go
 	pages    []string
 	links    links
 }
@@ -38,7 +39,7 @@ func (c Case) prepare(test, source string) (prepared, error) {
 		Environment: gameday.Environment{Platform: "in-process"},
 		Metrics:     gameday.MetricsPlan{Interval: gameday.Duration(scrapeInterval), Targets: c.Metrics},
 	}}
-	err := errors.Join(c.times(), c.flows(&p, source), c.traffic(&p))
+	err := errors.Join(c.times(), c.flows(&p, source), c.traffic(&p, source))
 	c.phases(&p)
 	err = errors.Join(err, c.faults(&p, source), c.assertions(&p, source))
 	if p.platform = c.Platform; c.Platform == nil {

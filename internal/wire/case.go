@@ -21,14 +21,15 @@ import (
 	"github.com/gameday-dev/gameday/scenarios"
 )
 
-// CaseOptions say what a game day on a system that runs already is. Its load is generated.
+// CaseOptions say what a game day on a system that runs already is. Its load is generated, or else a recording.
 type CaseOptions struct {
-	Plan     gameday.Plan     // Traffic.To is a URL
-	Platform gameday.Platform // the system under test
-	Catalog  gameday.Catalog  // makes the plan's monkeys
-	Load     []Pace
-	Pages    []string     // URLs of metrics, beside those of the plan
-	Ready    func() error // asked before the first fault: an error says why faults would show nothing; may be nil
+	Plan     gameday.Plan                  // Traffic.To is a URL
+	Platform gameday.Platform              // the system under test
+	Catalog  gameday.Catalog               // makes the plan's monkeys
+	Load     []Pace                        // generated; or
+	Open     func() (replay.Source, error) // opens what is played, from its start; or the tape of the plan is
+	Pages    []string                      // URLs of metrics, beside those of the plan
+	Ready    func() error                  // asked before the first fault: an error says why faults would show nothing; may be nil
 
 	Store     string    // directory of runs
 	Out       io.Writer // progress
@@ -46,30 +47,50 @@ type Pace struct {
 }
 
 // RunCase carries a plan out on a system that runs already, judges and reports. It returns as Run does.
-func RunCase(ctx context.Context, o CaseOptions) (Done, error) {
+func RunCase(ctx context.Context, o CaseOptions) (done Done, err error) {
 	if err := checkCase(o.Plan); err != nil {
 		return Done{}, err
 	}
+	d := &day{plan: o.Plan, options: RunOptions{Store: o.Store, Out: o.Out, Command: o.Command, Version: o.Version, HealLimit: o.HealLimit}}
+	meta := d.meta()
+	meta.Run = store.NewID(time.Now())
+	open, played, err := d.source(ctx, o)
+	if err != nil {
+		return Done{}, err
+	}
+	defer func() { err = errors.Join(err, played()) }()
+	// What cannot be played is said before there is a run.
+	d.load, err = newCast(ctx, d.plan, replay.Config{Run: meta.Run, Targets: []string{d.plan.Traffic.To}, Open: open}, "")
+	if err != nil {
+		return Done{}, err
+	}
+	defer d.load.close()
 	runs, err := store.Open(o.Store)
 	if err != nil {
 		return Done{}, err
 	}
-	d := &day{plan: o.Plan, options: RunOptions{Store: o.Store, Out: o.Out, Command: o.Command, Version: o.Version, HealLimit: o.HealLimit}}
-	if d.run, err = runs.Create(d.meta(), o.Plan); err != nil {
+	if d.run, err = runs.Create(meta, o.Plan); err != nil {
 		return Done{}, fmt.Errorf("begin run: %w", err)
 	}
-	done, err := d.holdCase(ctx, o)
+	done, err = d.holdCase(ctx, o)
 	return done, errors.Join(err, d.run.Close())
 }
 
-func (d *day) holdCase(ctx context.Context, o CaseOptions) (done Done, err error) {
-	d.load, err = newCast(ctx, d.plan, replay.Config{
-		Run: d.run.Meta().Run, Targets: []string{d.plan.Traffic.To},
-		Open: func() (replay.Source, error) { return generate(o.Load, d.plan.Phases.Total().Std()), nil },
-	}, "")
-	if err != nil {
-		return Done{}, err
+// source returns what opens the load of a case; the caller calls played in the end.
+func (d *day) source(ctx context.Context, o CaseOptions) (open func() (replay.Source, error), played func() error, err error) {
+	nothing := func() error { return nil }
+	switch {
+	case o.Open != nil:
+		return o.Open, nothing, nil
+	case len(o.Load) > 0:
+		return func() (replay.Source, error) { return generate(o.Load, d.plan.Phases.Total().Std()), nil }, nothing, nil
 	}
+	tape, played, err := unpack(ctx, d.plan.Traffic.Tape, packing{note: d.note})
+	warnOfDamage(tape, d.warn)
+	return openTape(tape), played, err
+}
+
+func (d *day) holdCase(ctx context.Context, o CaseOptions) (Done, error) {
 	return d.perform(ctx, stage{
 		platform: o.Platform, catalog: o.Catalog,
 		pages: func(context.Context) ([]metrics.Target, error) { return pages(o.Pages), nil },
@@ -113,6 +134,9 @@ func checkCase(plan gameday.Plan) error {
 
 // Objective reads a promise such as "p99 <= 300ms". Where and when it is to hold is up to the caller.
 func Objective(text string) (gameday.Objective, error) { return scenarios.ParseObjective(text) }
+
+// DiffBound reads a promise about compared answers, such as "wrong <= 0.1%".
+func DiffBound(text string) (gameday.DiffBound, error) { return scenarios.ParseDiffBound(text) }
 
 // CatalogWith returns the catalog of all monkeys and the names of the given ones, pointers to structs, in it. A
 // monkey that it lacks is added under the name of its type.

@@ -135,7 +135,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 		return Done{}, err
 	}
 	defer done() //nolint:errcheck // the tape stays beside the run
-	warnOfDamage(tape, func(err error) { fmt.Fprintln(d.options.Out, "warning:", err) })
+	warnOfDamage(tape, d.warn)
 	targets, err := entryURLs(d.plan)
 	if err != nil {
 		return Done{}, err
@@ -150,6 +150,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 }
 
 func (d *day) note(text string) { fmt.Fprintln(d.options.Out, "note:", text) }
+func (d *day) warn(err error)   { fmt.Fprintln(d.options.Out, "warning:", err) }
 
 // stage is where a plan is carried out.
 type stage struct {
