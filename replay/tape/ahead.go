@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -8,9 +9,13 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 )
 
-// aheadMax is how many decoded frames wait for the one who reads: enough that it never waits for the
-// disk or for zstd, few enough that memory stays at some megabytes.
-const aheadMax = 2
+// A frame is handed over in batches, so that few exchanges wait at a time: the garbage collector looks at each of them.
+// There are enough that who reads never waits for the disk or for zstd.
+const (
+	batchMax  = 128       // records of a batch
+	batchSize = 256 << 10 // bytes of exchanges, after which it ends
+	aheadMax  = 8         // batches that wait
+)
 
 // ahead is a goroutine that reads and decodes frames before they are asked for.
 type ahead struct {
@@ -19,31 +24,38 @@ type ahead struct {
 	done    sync.WaitGroup
 }
 
-// batch is what was in a frame.
+// batch is some of what was in a frame.
 type batch struct {
 	frame     int
 	exchanges []*replay.Exchange // in order of time
 	gaps      []replay.Gap
 	messages  []*replay.Message
-	read      int64 // records decoded, up to the error if there is one
+	read      int64 // records decoded of the frame, up to the error if there is one
+	behind    int64 // no later record of the frame is earlier
 	err       error
+}
+
+func (b *batch) empty() bool {
+	return len(b.exchanges)+len(b.gaps)+len(b.messages) == 0 && b.err == nil
 }
 
 func readAhead(l loader, first int) *ahead {
 	a := &ahead{batches: make(chan batch, aheadMax), stop: make(chan struct{})}
+	send := func(b batch) bool {
+		if b.empty() {
+			return true
+		}
+		select {
+		case a.batches <- b:
+			return b.err == nil || l.skip
+		case <-a.stop:
+			return false
+		}
+	}
 	a.done.Go(func() {
 		defer close(a.batches)
 		for i := first; i < len(l.index); i++ {
-			b := l.load(i)
-			if len(b.exchanges)+len(b.gaps)+len(b.messages) == 0 && b.err == nil {
-				continue
-			}
-			select {
-			case a.batches <- b:
-			case <-a.stop:
-				return
-			}
-			if b.err != nil && !l.skip {
+			if !l.load(i, send) {
 				return
 			}
 		}
@@ -69,33 +81,50 @@ type loader struct {
 	dec     decoder
 	stored  []byte
 	payload []byte
+	behind  []int64
 }
 
-// load decodes a frame; the batch of one that holds nothing of interest is empty.
-func (l *loader) load(i int) batch {
-	b := batch{frame: i}
+// load decodes a frame and hands over its batches while they are taken; it reports whether the last one was.
+func (l *loader) load(i int, take func(batch) bool) bool {
 	e := l.index[i]
 	if e.kind != kindData || e.flags&flagGaps == 0 && e.tsMax < int64(l.from) {
-		return b
+		return true
 	}
 	h, err := l.file.header(e.offset)
 	if err == nil && l.hashes != nil && !l.file.mayHold(h, e.offset, l.hashes) {
-		return b
+		return true
 	}
 	if err == nil {
 		l.payload, l.stored, err = l.file.payload(h, e.offset, l.stored, l.payload)
 	}
 	if err != nil {
-		b.err = err
-		return b
+		return take(batch{frame: i, err: err})
 	}
 	l.dec.reset(l.payload)
-	b.exchanges = make([]*replay.Exchange, 0, min(int(e.records), len(l.payload)/exchangeMin))
-	for {
+	l.behind = timesBehind(l.behind[:0], l.payload)
+	read := int64(0)
+	for more := true; more; {
+		b := batch{frame: i, behind: math.MaxInt64}
+		more = l.fill(&b)
+		if read += b.read; read > 0 && read <= int64(len(l.behind)) {
+			b.behind = l.behind[read-1]
+		}
+		b.read = read
+		if !take(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// fill decodes a batch, and reports whether another one may follow in the frame.
+func (l *loader) fill(b *batch) bool {
+	for size := 0; b.read < batchMax && size < batchSize; {
 		r, err := l.dec.next()
 		if err != nil || r == (decoded{}) {
 			b.err = err
-			break
+			sortByTime(b.exchanges)
+			return false
 		}
 		b.read++
 		switch x, m := r.exchange, r.message; {
@@ -103,11 +132,21 @@ func (l *loader) load(i int) batch {
 			b.gaps = append(b.gaps, *r.gap)
 		case m != nil && l.wants(m.At, m.Session):
 			b.messages = append(b.messages, m)
+			size += messageWeight(m)
 		case x != nil && l.wants(x.At, x.Session):
+			if b.exchanges == nil {
+				b.exchanges = make([]*replay.Exchange, 0, min(batchMax, 1+len(l.dec.rest)/exchangeMin))
+			}
 			b.exchanges = append(b.exchanges, x)
+			size += weight(x)
 		}
 	}
-	slices.SortStableFunc(b.exchanges, func(x, y *replay.Exchange) int {
+	sortByTime(b.exchanges)
+	return true
+}
+
+func sortByTime(xs []*replay.Exchange) {
+	slices.SortStableFunc(xs, func(x, y *replay.Exchange) int {
 		switch {
 		case earlier(x, y):
 			return -1
@@ -116,7 +155,6 @@ func (l *loader) load(i int) batch {
 		}
 		return 0
 	})
-	return b
 }
 
 func (l *loader) wants(at time.Duration, session string) bool {

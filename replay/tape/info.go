@@ -32,6 +32,7 @@ type Info struct {
 	Completeness *float64  `json:"completeness,omitempty"`
 	Damage       []*Damage `json:"-"`
 	HasDamage    bool      `json:"damaged"`
+	Verified     bool      `json:"verified"` // every byte was read; else damage may be there that the index does not tell of
 }
 
 const gapsMax = 1000
@@ -162,11 +163,15 @@ func Verify(path string, identities ...age.Identity) (Info, error) {
 	}
 	l := loader{file: &r.file, index: r.index, skip: true, from: math.MinInt64}
 	for i := range r.index {
-		if b := l.load(i); b.err != nil && !errors.Is(b.err, ErrLocked) {
-			r.frame, r.next, r.read = i, i+1, b.read
-			r.damaged(b.err)
-		}
+		l.load(i, func(b batch) bool {
+			if b.err != nil && !errors.Is(b.err, ErrLocked) {
+				r.frame, r.next, r.read = i, i+1, b.read
+				r.damaged(b.err)
+			}
+			return true
+		})
 	}
 	info, err := r.info()
+	info.Verified = true
 	return info, errors.Join(err, r.Close())
 }

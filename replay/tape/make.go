@@ -60,6 +60,7 @@ func Make(ctx context.Context, r Recipe) (m Made, err error) {
 	if err != nil {
 		return Made{}, err
 	}
+	r.Options.Flush = -1 // what is lost with a crash can be made again
 	w, err := Create(r.To, r.meta(inputs), r.Options)
 	if err != nil {
 		return Made{}, err

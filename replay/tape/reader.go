@@ -52,11 +52,12 @@ type Reader struct {
 	order  order
 	damage []*Damage
 
-	ahead *ahead // nil until Next needs a frame
-	next  int    // frame to take next
-	frame int    // frame taken last
-	read  int64  // records decoded from it
-	from  time.Duration
+	ahead  *ahead // nil until Next needs a frame
+	next   int    // frame to take next, when the last one is used up
+	frame  int    // frame taken last
+	read   int64  // records decoded from it
+	behind int64  // nothing that is left of it is earlier
+	from   time.Duration
 
 	held      []*replay.Exchange // in order of time
 	said      []*replay.Message  // the same, where they are wanted
@@ -99,7 +100,7 @@ func NewReader(ra io.ReaderAt, size int64, name string, o ReadOptions) (*Reader,
 	if err != nil {
 		return nil, fmt.Errorf("read tape %s: %w", name, err)
 	}
-	r := &Reader{file: file{r: ra, size: size, name: name, zstd: z}, o: o, from: math.MinInt64, last: math.MinInt64}
+	r := &Reader{file: file{r: ra, size: size, name: name, zstd: z}, o: o, from: math.MinInt64, last: math.MinInt64, behind: math.MaxInt64}
 	if err := r.start(); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (r *Reader) Seek(at time.Duration) error {
 		return fmt.Errorf("seek tape %s: %w", r.name, r.err)
 	}
 	r.rest()
-	r.next = r.order.seek(int64(at))
+	r.next, r.behind = r.order.seek(int64(at)), math.MaxInt64
 	r.from, r.last, r.err = at, math.MinInt64, nil
 	r.held, r.said, r.heldBytes = nil, nil, 0
 	return nil
@@ -195,7 +196,7 @@ func (r *Reader) NextEvent() (*replay.Exchange, *replay.Message, error) {
 	return nil, m, nil
 }
 
-// ready reports whether no frame ahead can hold anything earlier than what is held.
+// ready reports whether nothing that is still to be read can be earlier than what is held.
 func (r *Reader) ready() bool {
 	if len(r.held)+len(r.said) == 0 {
 		return false
@@ -207,10 +208,10 @@ func (r *Reader) ready() bool {
 	if len(r.said) > 0 {
 		first = min(first, int64(r.said[0].At))
 	}
-	return r.heldBytes > r.o.Window || first <= r.order.from[r.next]
+	return r.heldBytes > r.o.Window || first <= min(r.behind, r.order.from[r.next])
 }
 
-// fetch takes the next frame from the goroutine that decodes ahead.
+// fetch takes the next batch from the goroutine that decodes ahead.
 func (r *Reader) fetch() {
 	if r.ahead == nil {
 		r.ahead = readAhead(loader{
@@ -219,13 +220,13 @@ func (r *Reader) fetch() {
 	}
 	b, more := <-r.ahead.batches
 	if !more {
-		r.next, r.err = len(r.index), io.EOF
+		r.next, r.behind, r.err = len(r.index), math.MaxInt64, io.EOF
 		if n := len(r.damage); n > 0 && !r.o.Skip && !r.damage[n-1].Tail {
 			r.err = r.damage[n-1]
 		}
 		return
 	}
-	r.frame, r.next, r.read = b.frame, b.frame+1, b.read
+	r.frame, r.next, r.read, r.behind = b.frame, b.frame+1, b.read, b.behind
 	if r.o.Gap != nil {
 		for _, g := range b.gaps {
 			r.o.Gap(g)
@@ -248,7 +249,7 @@ func (r *Reader) fetch() {
 	}
 }
 
-// hold merges the exchanges of a frame, in order of time, into those held. Frames overlap little, so
+// hold merges the exchanges of a batch, in order of time, into those held. Batches overlap little, so
 // mostly only the tail of what is held moves.
 func (r *Reader) hold(xs []*replay.Exchange) {
 	for _, x := range xs {
@@ -274,7 +275,7 @@ func (r *Reader) hold(xs []*replay.Exchange) {
 	r.held = append(append(r.held, tail...), xs...)
 }
 
-// hear puts the messages of a frame in order of time with those held.
+// hear puts the messages of a batch in order of time with those held.
 func (r *Reader) hear(ms []*replay.Message) {
 	for _, m := range ms {
 		r.heldBytes += messageWeight(m)

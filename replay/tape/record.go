@@ -1,10 +1,15 @@
 package tape
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/gameday-dev/gameday/replay"
 )
@@ -193,15 +198,22 @@ var errRecord = errors.New("malformed record")
 // decoder reads the records of one frame, in order, because the table and the deltas build up.
 type decoder struct {
 	rest  []byte
-	table []string
+	table []known
 	at    time.Duration
 	seq   uint64
-	last  *replay.Exchange
 
-	// Exchanges and header lines are cut from small slabs, so that one that is kept for long keeps
-	// some kilobytes of its neighbours, and not their frame.
+	// Exchanges, header lines and the bytes of both are cut from small slabs, which are written once. So there
+	// are few allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not
+	// their frame.
 	both   []both
 	fields []replay.Field
+	bytes  []byte
+}
+
+// known is an entry of a frame's string table.
+type known struct {
+	s   string
+	own bool // else it lies in the slab of the first record that has it
 }
 
 // both is an exchange with its response.
@@ -211,8 +223,9 @@ type both struct {
 }
 
 const (
-	bothSlab  = 32  // 12 KiB
-	fieldSlab = 256 // 8 KiB
+	bothSlab  = 32       // 12 KiB
+	fieldSlab = 256      // 8 KiB
+	byteSlab  = 16 << 10 // of which one record takes a quarter at most
 )
 
 func (d *decoder) newBoth() *both {
@@ -237,8 +250,23 @@ func (d *decoder) newHeader(n int) replay.Header {
 	return h
 }
 
+// keep copies bytes of the frame, whose place is used again. Nobody else has what it returns.
+func (d *decoder) keep(b []byte) []byte {
+	if len(b) > byteSlab/4 {
+		return bytes.Clone(b)
+	}
+	if len(b) > len(d.bytes) {
+		d.bytes = make([]byte, byteSlab)
+	}
+	kept := d.bytes[:len(b):len(b)]
+	d.bytes = d.bytes[copy(kept, b):]
+	return kept
+}
+
+// reset begins with another frame. The payload may change once next has returned nothing or an error.
 func (d *decoder) reset(payload []byte) {
-	d.rest, d.table, d.at, d.seq, d.last = payload, d.table[:0], 0, 0, nil
+	clear(d.table) // their slabs can go
+	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
 }
 
 // decoded is one record: one of its fields is set, none at the end of the frame.
@@ -251,28 +279,15 @@ type decoded struct {
 // next returns the next record of the frame.
 func (d *decoder) next() (r decoded, err error) {
 	for len(d.rest) > 0 {
-		n, k := binary.Uvarint(d.rest)
-		if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
-			return r, fmt.Errorf("%w: bad length", errRecord)
+		kind, f, bodies, err := d.record()
+		if err != nil {
+			return r, err
 		}
-		record := d.rest[k : k+int(n)]
-		d.rest = d.rest[k+int(n):]
-		headLen, k := binary.Uvarint(record[1:])
-		if k <= 0 || headLen > uint64(len(record)-1-k) {
-			return r, fmt.Errorf("%w: bad head length", errRecord)
-		}
-		head, bodies := record[1+k:1+k+int(headLen)], record[1+k+int(headLen):]
-		if record[0] < recordExchange || record[0] > recordBeats {
-			continue
-		}
-		f := fields{s: string(head), d: d}
-		if len(bodies) > 0 {
-			bodies = append(make([]byte, 0, len(bodies)), bodies...) // the payload's place is used again
-		}
-		switch record[0] {
+		switch kind {
 		case recordExchange:
-			r.exchange, err = f.exchange(bodies)
-			d.last = r.exchange
+			if r.exchange, err = f.exchange(bodies); err == nil && d.follows(recordBeats) {
+				err = d.beats(r.exchange)
+			}
 			return r, err
 		case recordGap:
 			r.gap, err = f.gap()
@@ -281,12 +296,89 @@ func (d *decoder) next() (r decoded, err error) {
 			r.message, err = f.message(bodies)
 			return r, err
 		case recordBeats:
-			if err = f.beats(); err != nil {
-				return r, err
-			}
+			return r, fmt.Errorf("%w: messages of no exchange", errRecord)
 		}
 	}
 	return r, nil
+}
+
+// record takes the next record apart. One of an unknown kind is stepped over.
+func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
+	n, k := binary.Uvarint(d.rest)
+	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
+		return 0, head, nil, fmt.Errorf("%w: bad length", errRecord)
+	}
+	record := d.rest[k : k+int(n)]
+	d.rest = d.rest[k+int(n):]
+	size, k := binary.Uvarint(record[1:])
+	if k <= 0 || size > uint64(len(record)-1-k) {
+		return 0, head, nil, fmt.Errorf("%w: bad head length", errRecord)
+	}
+	if kind = record[0]; kind < recordExchange || kind > recordBeats {
+		return kind, head, nil, nil
+	}
+	kept := d.keep(record[1+k:])
+	text := kept[:size]
+	return kind, fields{s: unsafe.String(unsafe.SliceData(text), len(text)), d: d}, kept[size:], nil // nobody writes to text again
+}
+
+// follows reports whether the next record is of a kind.
+func (d *decoder) follows(kind byte) bool {
+	n, k := binary.Uvarint(d.rest)
+	return k > 0 && n > 0 && k < len(d.rest) && d.rest[k] == kind
+}
+
+// beats adds to an exchange what stands behind it and belongs to it, and so is no record of its own.
+func (d *decoder) beats(x *replay.Exchange) error {
+	_, f, _, err := d.record()
+	if err != nil {
+		return err
+	}
+	x.Beats, err = f.beats()
+	return err
+}
+
+// timesBehind appends, for each record of a frame that counts, the earliest time of those behind it. It looks at the
+// times alone, and ends where a record is malformed: so will the decoder.
+func timesBehind(b []int64, payload []byte) []int64 {
+	at := int64(0)
+	for len(payload) > 0 {
+		length, k := binary.Uvarint(payload)
+		if k <= 0 || length == 0 || length > uint64(len(payload)-k) {
+			break
+		}
+		record := payload[k : k+int(length)]
+		payload = payload[k+int(length):]
+		switch kind := record[0]; kind {
+		case recordGap:
+			b = append(b, math.MaxInt64) // it waits for nothing
+		case recordExchange, recordMessage:
+			at += timeStep(kind, record[1:])
+			b = append(b, at)
+		}
+	}
+	low := int64(math.MaxInt64)
+	for i, own := range slices.Backward(b) {
+		b[i], low = low, min(low, own)
+	}
+	return b
+}
+
+// timeStep is the time of an exchange or a message since that of the record before; 0 where it is malformed.
+func timeStep(kind byte, b []byte) int64 {
+	skip := 1 // the length of the head
+	if kind == recordExchange {
+		skip = 2 // and the flags
+	}
+	for range skip {
+		_, k := binary.Uvarint(b)
+		if k <= 0 {
+			return 0
+		}
+		b = b[k:]
+	}
+	step, _ := binary.Varint(b)
+	return step
 }
 
 // fields reads the head of one record. After the first error it yields zeros.
@@ -356,12 +448,11 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	return m, f.err
 }
 
-// beats adds to the exchange before it what belongs to it, and so is no record of its own.
-func (f *fields) beats() error {
+func (f *fields) beats() ([]replay.Beat, error) {
 	n := f.uvarint()
-	if n > uint64(len(f.s)/2) || f.d.last == nil {
-		f.fail("messages of no exchange")
-		return f.err
+	if n > uint64(len(f.s)/2) {
+		f.fail("more messages than bytes")
+		return nil, f.err
 	}
 	all, at := make([]replay.Beat, n), time.Duration(0)
 	for i := range all {
@@ -372,10 +463,7 @@ func (f *fields) beats() error {
 	if f.err == nil && len(f.s) > 0 {
 		f.fail("bytes left over")
 	}
-	if f.err == nil {
-		f.d.last.Beats = all
-	}
-	return f.err
+	return all, f.err
 }
 
 func (f *fields) fail(what string) {
@@ -424,7 +512,11 @@ func (f *fields) string() string {
 			f.fail("unknown string")
 			return ""
 		}
-		return f.d.table[ref-1]
+		k := &f.d.table[ref-1]
+		if !k.own { // lest who keeps this record keeps the slab of that other one
+			k.s, k.own = strings.Clone(k.s), true
+		}
+		return k.s
 	}
 	n := f.uvarint()
 	if n > stringMax || n > uint64(len(f.s)) {
@@ -434,7 +526,7 @@ func (f *fields) string() string {
 	s := f.s[:n]
 	f.s = f.s[n:]
 	if len(s) <= tableString && len(f.d.table) < tableMax {
-		f.d.table = append(f.d.table, s)
+		f.d.table = append(f.d.table, known{s: s})
 	}
 	return s
 }
@@ -456,7 +548,7 @@ func (f *fields) header() replay.Header {
 	return h
 }
 
-// body takes its bytes from b, which the record owns.
+// body takes its bytes from b, which nobody else has; appending to them does not touch what follows.
 func (f *fields) body(b []byte) (body []byte, whole int64, rest []byte) {
 	n, missing := f.uvarint(), f.uvarint()
 	if n > uint64(len(b)) || missing > 1<<62 {

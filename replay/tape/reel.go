@@ -24,7 +24,7 @@ type ReelOptions struct {
 
 // A Reel is a recording in several tapes of one directory, with a manifest. All tapes count from one
 // offset zero, so that they can be read as one. Its methods may be called from several goroutines, and
-// changing tapes does not hold them up: the old one is completed behind their back.
+// changing tapes does not hold them up: the old one is completed, and packed, behind their back.
 type Reel struct {
 	dir  string
 	meta Meta
@@ -35,14 +35,18 @@ type Reel struct {
 	began  time.Time
 	empty  int64 // bytes of a tape without anything on it
 	number int
+	behind int64 // bytes of tapes being completed
 	ledger replay.Ledger
 	closed bool
 
 	stop chan struct{}
 	work sync.WaitGroup // the clock, and tapes being completed
 
-	books    sync.Mutex // held while a tape is completed: one after another
+	packing sync.Mutex // held while a tape is packed
+
+	books    sync.Mutex // held while a complete tape is entered
 	manifest Manifest
+	packed   Packed
 	err      error // the first of completing
 }
 
@@ -90,7 +94,9 @@ func CreateReel(dir string, m Meta, o ReelOptions) (*Reel, error) {
 func (r *Reel) next() error {
 	meta := r.meta
 	meta.Created = time.Now()
-	w, err := Create(filepath.Join(r.dir, fmt.Sprintf("%06d%s", r.number+1, tapeSuffix)), meta, r.o.Options)
+	o := r.o.Options
+	o.Pack = nil // the reel does, behind the recording
+	w, err := Create(filepath.Join(r.dir, fmt.Sprintf("%06d%s", r.number+1, tapeSuffix)), meta, o)
 	if err != nil {
 		return err
 	}
@@ -142,20 +148,36 @@ func (r *Reel) change() error {
 	if err := r.next(); err != nil {
 		return err
 	}
-	ledger := maps.Clone(r.ledger) // counts are not changed in place
-	r.work.Go(func() { r.complete(old, ledger) })
+	r.work.Go(r.leave(old))
 	return nil
 }
 
-// complete closes a tape and enters it into the manifest.
+// leave returns what is left to do about a tape that nothing more is recorded on. The caller holds the lock.
+func (r *Reel) leave(w *Writer) (complete func()) {
+	ledger, size := maps.Clone(r.ledger), w.Written() // counts are not changed in place
+	r.behind += size
+	return func() {
+		r.complete(w, ledger)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.behind -= size
+	}
+}
+
+// complete closes a tape, packs it, and enters it into the manifest.
 func (r *Reel) complete(w *Writer, l replay.Ledger) {
-	r.books.Lock()
-	defer r.books.Unlock()
 	var errs []error
 	for source, c := range l { // so that each tape tells of the whole until its end
 		errs = append(errs, w.Account(source, c))
 	}
 	errs = append(errs, w.Close())
+	var packed Packed
+	if errors.Join(errs...) == nil {
+		packed = r.pack(w)
+	}
+	r.books.Lock()
+	defer r.books.Unlock()
+	r.packed = r.packed.and(packed)
 	e, ledger, err := entryOfTape(w.path)
 	if errs = append(errs, err); err == nil {
 		r.manifest.Tapes = append(r.manifest.Tapes, e)
@@ -214,7 +236,10 @@ func (r *Reel) Flush() error {
 // Written is how many bytes the tapes have that are there.
 func (r *Reel) Written() int64 {
 	r.mu.Lock()
-	n := r.w.Written()
+	n := r.behind
+	if !r.closed {
+		n += r.w.Written()
+	}
 	r.mu.Unlock()
 	r.books.Lock()
 	defer r.books.Unlock()
@@ -233,10 +258,10 @@ func (r *Reel) Close() error {
 	}
 	r.closed = true
 	close(r.stop)
-	last, ledger := r.w, maps.Clone(r.ledger)
+	complete := r.leave(r.w)
 	r.mu.Unlock()
 	r.work.Wait()
-	r.complete(last, ledger)
+	complete()
 	return r.err
 }
 

@@ -19,18 +19,23 @@ import (
 
 // Options bound what a crash can cost, and say who may read. The zero value is the default.
 type Options struct {
-	Flush time.Duration // records wait at most this long for their frame to be written; 0 or less means 100 ms
-	Sync  time.Duration // written frames wait at most this long for the disk; 0 means 1 s, negative leaves it to the system
+	Flush time.Duration // records wait at most this long for their frame to be written; 0 means 100 ms, negative until it is full
+	Sync  time.Duration // written frames wait at most this long for the disk; 0 means 1 s, negative leaves it to the system until Close
 
 	// Recipients, when there are any, are who can read the exchanges: they are encrypted before they
 	// are written. What Meta says, the ledger, and the times and sizes of frames stay readable.
 	Recipients []age.Recipient
+
+	// Pack, when set, lets Close write a tape that has many small frames anew in whole ones.
+	Pack *Packing
 }
 
 // A Writer appends exchanges to a tape. Its methods may be called from several goroutines.
 type Writer struct {
-	path string
-	sync time.Duration
+	path       string
+	sync       time.Duration
+	packing    *Packing // nil: the tape stays as it is
+	recipients []age.Recipient
 
 	mu      sync.Mutex
 	f       disk
@@ -47,6 +52,7 @@ type Writer struct {
 	records uint64
 	index   []entry
 	ledger  replay.Ledger
+	packed  Packed
 	dirty   bool  // bytes written since the last datasync
 	err     error // sticky: the first write that did not succeed
 
@@ -94,7 +100,7 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 		return nil, fmt.Errorf("create tape: %w", err)
 	}
 	w := &Writer{
-		path: path, f: osFile{f}, zstd: enc, enc: new(encoder),
+		path: path, f: osFile{f}, zstd: enc, enc: new(encoder), packing: o.Pack, recipients: o.Recipients,
 		sync: o.Sync, set: make(sessionSet), sealer: sealer, wrapped: wrapped,
 		ledger: make(replay.Ledger),
 		stop:   make(chan struct{}),
@@ -106,13 +112,15 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if w.err != nil {
 		return nil, errors.Join(w.err, f.Close(), os.Remove(path))
 	}
-	if o.Flush <= 0 {
+	if o.Flush == 0 {
 		o.Flush = DefaultFlush
 	}
 	if o.Sync == 0 {
 		w.sync = DefaultSync
 	}
-	w.flusher.Go(func() { w.flushEvery(o.Flush) })
+	if o.Flush > 0 {
+		w.flusher.Go(func() { w.flushEvery(o.Flush) })
+	}
 	return w, nil
 }
 
@@ -184,7 +192,7 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Close writes the last frame, the ledger and the index. A second Close does nothing.
+// Close writes the last frame, the ledger and the index, and packs the tape if it is to. A second Close does nothing.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	select {
@@ -196,7 +204,18 @@ func (w *Writer) Close() error {
 	close(w.stop)
 	w.mu.Unlock()
 	w.flusher.Wait()
+	if err := w.finish(); err != nil || w.packing == nil {
+		return err
+	}
+	packed := w.pack(*w.packing, nil)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.packed = packed
+	return nil
+}
 
+// finish completes the file.
+func (w *Writer) finish() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seal()

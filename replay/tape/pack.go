@@ -1,0 +1,301 @@
+package tape
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// Packing lets a tape that is complete be written anew in whole frames. While it is recorded a frame is written every
+// 100 ms, so that a crash costs no more; such a tape takes about four times the space, and twice the time to read.
+type Packing struct {
+	// Share is how much of a core packing may take: 0.2 is a fifth. 0 means a whole one, or a quarter while the
+	// recording goes on.
+	Share float64
+	// Room is asked for leave to have that many bytes more on the disk for a while. Its error is why the tape stays
+	// as it is. Nil gives leave.
+	Room func(bytes int64) error
+}
+
+// Packed is what came of packing tapes.
+type Packed struct {
+	Tapes        int   // that were written anew
+	Frames       int   // that they had; now they have as few as it takes
+	Bytes, Saved int64 // that they had, and how many of these are gone
+	Left         int   // that stayed as they are although they would gain by it
+	Why          error // the first of them did
+}
+
+func (p Packed) and(more Packed) Packed {
+	if p.Why == nil {
+		p.Why = more.Why
+	}
+	return Packed{p.Tapes + more.Tapes, p.Frames + more.Frames, p.Bytes + more.Bytes, p.Saved + more.Saved, p.Left + more.Left, p.Why}
+}
+
+// quietShare is what packing takes of a core while the recording goes on, unless it is told otherwise.
+const quietShare = 0.25
+
+// packingSuffix makes the name of the file that becomes the tape. One that a killed process left is overwritten by the
+// next attempt, and no reader takes it for a tape.
+const packingSuffix = ".packing"
+
+// Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone. All records are
+// the same and in the same order; so are metadata and ledger. At any moment the file is the old one or the new one, as
+// a whole. A tape that is damaged, or was not closed, is refused. For an encrypted one identities open it, and recipients
+// are who can read it afterwards.
+func Pack(ctx context.Context, path string, identities []age.Identity, recipients []age.Recipient) (Packed, error) {
+	r, err := Open(path, ReadOptions{Identities: identities})
+	if err != nil {
+		return Packed{}, err
+	}
+	p := packer{r: r, path: path, recipients: recipients}
+	packed, err := p.pack(ctx)
+	return packed, errors.Join(err, r.Close())
+}
+
+// pack packs a tape that was just completed. A tape that cannot be packed is as good as before, so that is no error.
+func (w *Writer) pack(p Packing, hurry <-chan struct{}) Packed {
+	r, err := Open(w.path, ReadOptions{})
+	if err != nil {
+		return Packed{Left: 1, Why: err}
+	}
+	r.sealer = w.sealer
+	packer := packer{Packing: p, r: r, path: w.path, recipients: w.recipients, hurry: hurry}
+	packed, err := packer.pack(context.Background())
+	if err = errors.Join(err, r.Close()); err != nil {
+		packed.Left, packed.Why = 1, err
+	}
+	w.mu.Lock()
+	w.offset -= packed.Saved
+	w.mu.Unlock()
+	return packed
+}
+
+// packer is the packing of one tape under way.
+type packer struct {
+	Packing
+	r          *Reader
+	path       string
+	recipients []age.Recipient
+	hurry      <-chan struct{} // once closed, Share is no matter
+
+	dec             decoder
+	stored, payload []byte
+	worked          time.Time // since when there was no rest
+}
+
+func (p *packer) pack(ctx context.Context) (Packed, error) {
+	frames, ok := p.worth()
+	if !ok {
+		return Packed{}, nil
+	}
+	if err := p.sound(); err != nil {
+		return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
+	}
+	if p.Room != nil {
+		if err := p.Room(p.r.size); err != nil {
+			return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
+		}
+	}
+	size, err := p.rewrite(ctx, p.path+packingSuffix)
+	if err != nil {
+		return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
+	}
+	return Packed{Tapes: 1, Frames: frames, Bytes: p.r.size, Saved: p.r.size - size}, nil
+}
+
+// worth reports whether the tape fills a whole frame and has four times the frames that it needs.
+func (p *packer) worth() (frames int, ok bool) {
+	var unpacked int64
+	for _, e := range p.r.index {
+		if e.kind == kindData {
+			frames, unpacked = frames+1, unpacked+int64(e.size)
+		}
+	}
+	return frames, unpacked >= FrameSize && int64(frames) >= 4*(unpacked/FrameSize+1)
+}
+
+// sound refuses tapes of which something would be lost.
+func (p *packer) sound() error {
+	switch {
+	case len(p.r.damage) > 0:
+		return p.r.damage[0]
+	case !p.r.closed || len(p.r.index) == 0 || p.r.index[0].kind != kindMeta:
+		return errors.New("its writer did not end by itself: copy it with gameday tape repair")
+	}
+	if _, err := p.r.small(p.r.index[0]); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	for _, e := range p.r.index {
+		switch e.kind {
+		case kindMeta, kindKey, kindLedger:
+		case kindData:
+			if p.r.locked(e) {
+				return ErrLocked
+			}
+			if e.flags&flagEncrypted != 0 && len(p.recipients) == 0 {
+				return errors.New("it is encrypted: say for whom it is to be encrypted again")
+			}
+		default:
+			return fmt.Errorf("a frame of kind %q at byte %d is not known to this build", e.kind, e.offset)
+		}
+	}
+	return nil
+}
+
+// rewrite writes the tape to temp and puts it in the place of the old one. It returns its size.
+func (p *packer) rewrite(ctx context.Context, temp string) (size int64, err error) {
+	old, err := os.Stat(p.path)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	w, err := Create(temp, p.r.meta, Options{Flush: -1, Sync: -1, Recipients: p.recipients})
+	if err != nil {
+		return 0, err
+	}
+	if err = errors.Join(p.copy(ctx, w), w.Close()); err == nil {
+		err = os.Chmod(temp, old.Mode().Perm())
+	}
+	if err == nil {
+		err = os.Rename(temp, p.path)
+	}
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(temp))
+	}
+	return w.Written(), nil
+}
+
+func (p *packer) copy(ctx context.Context, w *Writer) error {
+	p.worked = time.Now()
+	for _, e := range p.r.index {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		switch e.kind {
+		case kindData:
+			if err := p.frame(e, w); err != nil {
+				return fmt.Errorf("frame at byte %d: %w", e.offset, err)
+			}
+		case kindLedger:
+			l, err := p.r.ledger(e)
+			if err != nil {
+				return fmt.Errorf("ledger at byte %d: %w", e.offset, err)
+			}
+			w.take(l)
+		}
+		p.breathe(ctx)
+	}
+	return nil
+}
+
+// frame copies the records of one frame.
+func (p *packer) frame(e entry, w *Writer) error {
+	h, err := p.r.header(e.offset)
+	if err != nil {
+		return err
+	}
+	if p.payload, p.stored, err = p.r.file.payload(h, e.offset, p.stored, p.payload); err != nil {
+		return err
+	}
+	p.dec.reset(p.payload)
+	for n := uint32(0); ; n++ {
+		record, err := p.dec.next()
+		switch {
+		case err != nil:
+			return err
+		case record.exchange != nil:
+			err = w.Record(record.exchange)
+		case record.message != nil:
+			err = w.Message(record.message)
+		case record.gap != nil:
+			err = w.Gap(*record.gap)
+		case n != e.records:
+			return fmt.Errorf("%d of its %d records are known to this build", n, e.records)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// breathMin is the shortest stretch of work that is followed by a rest: timers are no finer.
+const breathMin = 10 * time.Millisecond
+
+// breathe rests as long as it takes to keep to the share of a core.
+func (p *packer) breathe(ctx context.Context) {
+	worked := time.Since(p.worked)
+	if p.Share <= 0 || p.Share >= 1 || worked < breathMin {
+		return
+	}
+	rest := time.NewTimer(time.Duration(float64(worked) * (1/p.Share - 1)))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-p.hurry:
+	case <-ctx.Done():
+	}
+	p.worked = time.Now()
+}
+
+// take makes a ledger that of the tape, to be written on Close.
+func (w *Writer) take(l replay.Ledger) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ledger = l
+}
+
+// Packed tells what came of packing the tape; it is known once the Writer is closed.
+func (w *Writer) Packed() Packed {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.packed
+}
+
+// Packed tells what came of packing the tapes so far.
+func (r *Reel) Packed() Packed {
+	r.books.Lock()
+	defer r.books.Unlock()
+	return r.packed
+}
+
+// errBusy is why a tape of a reel stays as it is.
+var errBusy = errors.New("tapes are changed faster than they can be packed")
+
+// pack packs a complete tape of the reel unless another is being packed: recordings must not wait for that, or pile up.
+func (r *Reel) pack(w *Writer) Packed {
+	if r.o.Pack == nil {
+		return Packed{}
+	}
+	p, hurry, mine := *r.o.Pack, (<-chan struct{})(nil), false
+	if p.Share <= 0 {
+		p.Share, hurry = quietShare, r.stop
+	}
+	room := p.Room
+	p.Room = func(bytes int64) error {
+		if mine = r.packing.TryLock(); !mine {
+			return errBusy
+		}
+		if room == nil {
+			return nil
+		}
+		return room(bytes)
+	}
+	packed := w.pack(p, hurry)
+	if mine {
+		r.packing.Unlock()
+	}
+	return packed
+}

@@ -1,0 +1,255 @@
+package tape_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+// smallFrames records what there can be on a tape, one frame every few records, about three whole frames in all.
+func smallFrames(t *testing.T, o tape.Options) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.gdtape")
+	o.Flush, o.Sync = time.Hour, -1
+	w, err := tape.Create(path, tape.Meta{Source: "test", Redaction: "p1", ShapeOnly: true}, o)
+	require.NoError(t, err)
+	record(t, w, shopping(3000, 41))
+	require.NoError(t, w.Close())
+	return path
+}
+
+// record puts exchanges on a tape in an order that is not that of time, with messages, beats, gaps and ledgers among them.
+func record(t *testing.T, w interface {
+	replay.Recorder
+	replay.Bookkeeper
+	replay.Messenger
+	Flush() error
+}, xs []*replay.Exchange,
+) {
+	t.Helper()
+	for i := range len(xs) / 10 {
+		xs[10*i], xs[10*i+7] = xs[10*i+7], xs[10*i]
+	}
+	for i, x := range xs {
+		if i%100 == 50 {
+			x.Beats = []replay.Beat{{At: 1, Size: 5}, {At: 3, FromServer: true, Size: 7}}
+		}
+		require.NoError(t, w.Record(x))
+		if i%5 == 0 {
+			require.NoError(t, w.Message(&replay.Message{Exchange: x.Seq, Session: x.Session, At: x.At + 1, Kind: replay.TextMessage, Body: []byte("hello"), Size: 9}))
+		}
+		if i%500 == 0 {
+			require.NoError(t, w.Gap(replay.Gap{From: x.At, To: x.At + 1, Lost: 2, Cause: "queue full"}))
+			require.NoError(t, w.Account("proxy", replay.Counts{Captured: uint64(i), Filtered: replay.Tally{"match": 3}, Lost: replay.Tally{"queue full": 2}}))
+		}
+		if i%7 == 0 {
+			require.NoError(t, w.Flush())
+		}
+	}
+	require.NoError(t, w.Account("proxy", replay.Counts{Captured: uint64(len(xs)), Messages: 600}))
+	require.NoError(t, w.Account("other", replay.Counts{Sampled: 1}))
+}
+
+// content is everything that can be read of a tape.
+type content struct {
+	exchanges []*replay.Exchange
+	messages  []*replay.Message
+	info      tape.Info
+}
+
+func contentOf(t *testing.T, path string, ids ...age.Identity) (c content) {
+	t.Helper()
+	c.exchanges, c.messages = everything(t, path, ids...)
+	var err error
+	c.info, err = tape.Verify(path, ids...)
+	require.NoError(t, err)
+	require.False(t, c.info.HasDamage)
+	require.True(t, c.info.Closed)
+	return c
+}
+
+func everything(t *testing.T, path string, ids ...age.Identity) (xs []*replay.Exchange, ms []*replay.Message) {
+	t.Helper()
+	r := open(t, path, tape.ReadOptions{Identities: ids, Message: func(m *replay.Message) { ms = append(ms, m) }})
+	xs, err := readAll(r)
+	require.NoError(t, err)
+	return xs, ms
+}
+
+// requirePacked compares a tape with what it was: only frames and bytes are fewer.
+func requirePacked(t *testing.T, was content, path string, ids ...age.Identity) {
+	t.Helper()
+	is := contentOf(t, path, ids...)
+	requireSame(t, was.exchanges, is.exchanges)
+	require.Equal(t, was.messages, is.messages)
+	require.Greater(t, was.info.Frames, 400)
+	require.Less(t, is.info.Frames, 6)
+	require.Less(t, is.info.Bytes, was.info.Bytes)
+	was.info.Frames, was.info.Bytes, was.info.Unpacked = is.info.Frames, is.info.Bytes, is.info.Unpacked
+	require.Equal(t, was.info, is.info)
+}
+
+func TestATapeIsPackedInItsPlace(t *testing.T) {
+	id := identity(t)
+	for name, to := range map[string][]age.Recipient{"plain": nil, "encrypted": {id.Recipient()}} {
+		t.Run(name, func(t *testing.T) {
+			path := smallFrames(t, tape.Options{Recipients: to})
+			was := contentOf(t, path, id)
+			require.NoError(t, os.WriteFile(path+".packing", []byte("of one that was killed"), 0o600))
+			require.NoError(t, os.Chmod(path, 0o640))
+			packed, err := tape.Pack(t.Context(), path, []age.Identity{id}, to)
+			require.NoError(t, err)
+			requirePacked(t, was, path, id)
+			after, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, tape.Packed{Tapes: 1, Frames: was.info.Frames, Bytes: was.info.Bytes, Saved: was.info.Bytes - after.Size()}, packed)
+			require.Equal(t, os.FileMode(0o640), after.Mode().Perm())
+			requireAlone(t, path)
+
+			again, err := tape.Pack(t.Context(), path, []age.Identity{id}, to)
+			require.NoError(t, err)
+			require.Zero(t, again, "there is nothing to gain")
+		})
+	}
+}
+
+// requireAlone finds nothing beside the tape.
+func requireAlone(t *testing.T, path string) {
+	t.Helper()
+	there, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, there, 1)
+}
+
+// TestACompleteTapeIsPackedByItsWriter holds for encrypted ones too: the writer still knows the key, and nobody else.
+func TestACompleteTapeIsPackedByItsWriter(t *testing.T) {
+	id := identity(t)
+	for name, to := range map[string][]age.Recipient{"plain": nil, "encrypted": {id.Recipient()}} {
+		t.Run(name, func(t *testing.T) {
+			was := contentOf(t, smallFrames(t, tape.Options{Recipients: to}), id)
+			path := filepath.Join(t.TempDir(), "x.gdtape")
+			meta := was.info.Meta
+			w, err := tape.Create(path, meta, tape.Options{Recipients: to, Flush: time.Hour, Pack: &tape.Packing{Share: 0.9}})
+			require.NoError(t, err)
+			record(t, w, shopping(3000, 41))
+			require.NoError(t, w.Close())
+			requirePacked(t, was, path, id)
+			after, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, after.Size(), w.Written())
+			require.Equal(t, 1, w.Packed().Tapes)
+			requireAlone(t, path)
+		})
+	}
+}
+
+func TestATapeStaysAsItIs(t *testing.T) {
+	id := identity(t)
+	full := errors.New("no room")
+	for name, c := range map[string]struct {
+		options  tape.Options
+		damage   func(b []byte) []byte
+		identity []age.Identity
+		stopped  bool
+		want     string
+	}{
+		"when packing is stopped": {stopped: true, want: "context canceled"},
+		"when it is damaged":      {damage: func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, want: "frame"},
+		"when its writer was killed": {
+			damage: func(b []byte) []byte { return b[:frameOffsets(b)[400]] }, want: "its writer did not end by itself: copy it with gameday tape repair",
+		},
+		"when it is encrypted and nobody has the key": {options: tape.Options{Recipients: []age.Recipient{id.Recipient()}}, want: "it is encrypted: give the age identity"},
+		"when it is encrypted and would not be any more": {
+			options: tape.Options{Recipients: []age.Recipient{id.Recipient()}}, identity: []age.Identity{id}, want: "say for whom it is to be encrypted again",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := smallFrames(t, c.options)
+			was, err := os.ReadFile(path)
+			require.NoError(t, err)
+			if c.damage != nil {
+				was = c.damage(was)
+				require.NoError(t, os.WriteFile(path, was, 0o600))
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if c.stopped {
+				stop()
+			}
+			_, err = tape.Pack(ctx, path, c.identity, nil)
+			require.ErrorContains(t, err, "pack tape "+path+": ")
+			require.ErrorContains(t, err, c.want)
+			is, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, was, is)
+			requireAlone(t, path)
+		})
+	}
+	t.Run("when the disk has no room, which is no error of the capture", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "x.gdtape")
+		var asked int64
+		w, err := tape.Create(path, tape.Meta{}, tape.Options{Flush: time.Hour, Pack: &tape.Packing{Room: func(n int64) error {
+			asked = n
+			return full
+		}}})
+		require.NoError(t, err)
+		record(t, w, shopping(3000, 41))
+		require.NoError(t, w.Close())
+		require.Equal(t, w.Written(), asked)
+		require.Equal(t, 1, w.Packed().Left)
+		require.ErrorIs(t, w.Packed().Why, full)
+		require.Greater(t, contentOf(t, path).info.Frames, 400)
+	})
+	t.Run("when it is small", func(t *testing.T) {
+		path := write(t, shopping(200, 1), 2)
+		packed, err := tape.Pack(t.Context(), path, nil, nil)
+		require.NoError(t, err)
+		require.Zero(t, packed)
+	})
+}
+
+func TestTapesOfAReelArePackedBehindTheRecording(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "reel")
+	pack := &tape.Packing{Share: 0.9}
+	w, err := tape.CreateReel(dir, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Hour, Sync: -1, Pack: pack}, Size: 3 << 20})
+	require.NoError(t, err)
+	var want []*replay.Exchange
+	for i := range 3 {
+		xs := shopping(3000, uint64(i))
+		for j, x := range xs {
+			x.At += time.Duration(i) * time.Hour
+			x.Seq += uint64(3000 * i)
+			require.NoError(t, w.Record(x))
+			if j%7 == 0 {
+				require.NoError(t, w.Flush())
+			}
+		}
+		want = append(want, xs...)
+	}
+	require.NoError(t, w.Close())
+	requireSame(t, want, readReel(t, dir))
+	require.NoError(t, tape.VerifyReel(dir), "the manifest speaks of the packed tapes")
+	m, err := tape.ReadManifest(dir)
+	require.NoError(t, err)
+	require.Greater(t, len(m.Tapes), 1)
+	var bytes int64
+	for _, e := range m.Tapes {
+		bytes += e.Bytes
+	}
+	require.Equal(t, bytes, w.Written())
+	packed := w.Packed()
+	require.Positive(t, packed.Tapes)
+	require.Equal(t, len(m.Tapes), packed.Tapes+packed.Left, "each was packed, or was told of")
+	there, err := filepath.Glob(filepath.Join(dir, "*.packing"))
+	require.NoError(t, err)
+	require.Empty(t, there)
+}
