@@ -14,6 +14,7 @@ import (
 
 	"github.com/gameday-dev/gameday/internal/wire"
 	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 func newCapture(g *global) *cobra.Command {
@@ -42,7 +43,11 @@ redacted once more: see docs/from-goreplay.md.
 With a budget (--max-cpu, --max-memory, --max-disk, --min-free) whole sessions are left out rather than exceed it, and
 taken again when there is room. SIGUSR1, or the file named by --kill-file, ends recording at once; the traffic
 goes on. With --rotate, --rotate-every or --keep, --out is a directory of tapes with a manifest.json, which plays like
-one tape.`,
+one tape.
+
+What is recorded is written every 50 ms, so that a crash costs little. A tape that is complete is then packed: written
+anew in whole frames, which take a quarter of the space, within the budget (of --max-cpu a quarter is for it with --rotate)
+and where the disk has room for both. Until that is done the tape is the old one, whole; Ctrl-C once more leaves it so.`,
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --interface eth0 --port 8080 --out shop.gdtape
   gameday capture --interface eth0 --vxlan --port 8080 --out mirrored.gdtape
@@ -124,9 +129,12 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 			fmt.Fprintln(g.stderr, "warning: other machines may reach the service through this address: --allow-remote was given")
 		}
 	}
+	var packed tape.Packed
+	o.Packed = func(p tape.Packed) { packed = p }
 	counts, err := wire.Capture(ctx, o)
 	line.end()
 	printCounts(g, counts)
+	printPacked(g.stderr, packed)
 	if share, known := counts.Completeness(); known {
 		fmt.Fprintf(g.stderr, "%.2f %% of what was to be recorded is in %s\n", 100*share, o.Out)
 	}

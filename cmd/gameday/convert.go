@@ -45,7 +45,9 @@ are made up, at --source-rate.`,
 				}
 			}
 			done, err := wire.Convert(c.Context(), o)
-			printCounts(g, done.Counts)
+			if err == nil || done.Counts.Arrived() > 0 {
+				printCounts(g, done.Counts)
+			}
 			if done.Counts.Shape > 0 {
 				fmt.Fprintf(g.stdout, "%d are shape-only: when, who, method, target and status are real, headers and bodies are not there\n", done.Counts.Shape)
 			}

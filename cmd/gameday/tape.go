@@ -12,7 +12,7 @@ import (
 
 func newTape(g *global) *cobra.Command {
 	c := &cobra.Command{Use: "tape", Short: "Look at recordings, change and convert them"}
-	c.AddCommand(newTapeInfo(g), newTapeConvert(g), newTapeRepair(g),
+	c.AddCommand(newTapeInfo(g), newTapeConvert(g), newTapeRepair(g), newTapePack(g),
 		newTapeCat(g), newTapeCut(g), newTapeMerge(g), newTapeFilter(g), newTapeScan(g))
 	return c
 }

@@ -46,6 +46,7 @@ type CaptureOptions struct {
 	Tool       string
 	Ready      func(addr string)     // called when the proxy listens
 	Progress   func(CaptureProgress) // called every second, and at the end; may be nil
+	Packed     func(tape.Packed)     // called at the end; may be nil
 	Problem    func(error)           // told of what is wrong with packets but does not end the capture; may be nil
 }
 
@@ -88,6 +89,9 @@ func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, c
 	err = errors.Join(err, w.Close())
 	if o.Progress != nil {
 		o.Progress(CaptureProgress{tap.Status(), time.Since(began), w.Written()})
+	}
+	if o.Packed != nil {
+		o.Packed(w.Packed())
 	}
 	return tap.Counts(), err
 }
@@ -145,6 +149,7 @@ func (o CaptureOptions) recording(source, about string, start time.Time) (c capt
 		return c, nil, err
 	}
 	sealed.Flush = flushPeriod
+	sealed.Pack = o.Limits.packing(o.Out, o.Rotation, func() int64 { return w.Written() })
 	through, err := o.Middleware.recording(start, o.Problem)
 	if err != nil {
 		return c, nil, err
@@ -157,7 +162,7 @@ func (o CaptureOptions) recording(source, about string, start time.Time) (c capt
 	}
 	c = capture.Options{
 		Source: source, Start: start, Redact: redactor.Exchange, Sessions: o.Sessions, Replays: o.Replays,
-		Rules: rules, Middleware: through, Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out),
+		Rules: rules, Middleware: through, Sample: o.Limits.Sample, Budget: o.Limits.budget(w, o.Out, o.Rotation),
 	}
 	if memory := o.Limits.Memory; memory > 0 {
 		c.MemoryMax = min(64<<20, memory/4)

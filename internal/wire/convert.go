@@ -172,6 +172,7 @@ func (c *conversion) create() error {
 		if err != nil {
 			return err
 		}
+		write.Flush = -1 // what is lost with a crash can be made again
 		w, err := tape.Create(c.o.To, meta, write)
 		if err != nil {
 			return err
@@ -256,7 +257,7 @@ func (c *conversion) counts() replay.Counts {
 func outputFormat(name string, f capture.Format) (capture.Format, error) {
 	if f != "" {
 		if !slices.Contains(Formats(), f) {
-			return "", fmt.Errorf("write %s: format %q: unknown; one of %v", name, f, Formats())
+			return "", Refused{fmt.Errorf("write %s: format %q: unknown; one of %v", name, f, Formats())}
 		}
 		return f, nil
 	}
@@ -272,5 +273,5 @@ func outputFormat(name string, f capture.Format) (capture.Format, error) {
 	case ".js":
 		return capture.FormatK6, nil
 	}
-	return "", fmt.Errorf("write %s: its ending tells no format: choose one of %v with --to", name, Formats())
+	return "", Refused{fmt.Errorf("write %s: its ending tells no format: choose one of %v with --to", name, Formats())}
 }

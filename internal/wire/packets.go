@@ -33,6 +33,7 @@ func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done C
 	if err != nil {
 		return done, err
 	}
+	write.Flush = -1 // what is lost with a crash can be made again
 	w, err := tape.Create(o.To, tape.Meta{
 		Created: time.Now(), Start: from.Start(), Source: o.From, Tool: o.Tool, Redaction: redactor.Policy(),
 	}, write)

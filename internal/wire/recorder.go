@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -15,6 +16,7 @@ type recorder interface {
 	replay.Bookkeeper
 	replay.Messenger
 	Written() int64
+	Packed() tape.Packed
 	Close() error
 }
 
@@ -32,9 +34,40 @@ type Limits struct {
 	FreeMin int64   // bytes that stay free on disk
 }
 
+// packingPart is the part of the CPU limit that packing a tape may take while the next one is recorded.
+const packingPart = 0.25
+
+// packing is how the tapes of a capture are packed within the limits; written tells how many bytes they have.
+func (l Limits) packing(out string, r Rotation, written func() int64) *tape.Packing {
+	p := &tape.Packing{Share: l.CPU}
+	if r != (Rotation{}) {
+		p.Share *= packingPart
+	}
+	p.Room = func(bytes int64) error {
+		if have := written(); l.Disk > 0 && have+bytes > l.Disk {
+			return fmt.Errorf("it takes %s beside the %s that are written, and %s are allowed", mebibytes(bytes), mebibytes(have), mebibytes(l.Disk))
+		}
+		free, err := freeSpace(filepath.Dir(out))
+		if err != nil {
+			return err
+		}
+		// Twice, so that recording does not come to its own limit on the way.
+		if l.FreeMin+2*bytes > free {
+			return fmt.Errorf("it takes %s for a while, and of the %s that are free on the disk %s must stay so", mebibytes(bytes), mebibytes(free), mebibytes(l.FreeMin+bytes))
+		}
+		return nil
+	}
+	return p
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
 // budget turns the limits into those of a capture that writes to w in the directory of out.
-func (l Limits) budget(w recorder, out string) capture.Budget {
+func (l Limits) budget(w recorder, out string, r Rotation) capture.Budget {
 	b := capture.Budget{CPU: l.CPU, Memory: l.Memory, Disk: l.Disk, FreeMin: l.FreeMin}
+	if r != (Rotation{}) {
+		b.CPU *= 1 - packingPart
+	}
 	b.Space = func() (written, free int64, err error) {
 		if l.FreeMin > 0 {
 			free, err = freeSpace(filepath.Dir(out))

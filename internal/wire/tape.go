@@ -25,6 +25,19 @@ func MakeTape(ctx context.Context, r tape.Recipe, k Keys) (tape.Made, error) {
 	return tape.Make(ctx, r)
 }
 
+// PackTape writes a tape anew in whole frames, in its place.
+func PackTape(ctx context.Context, path string, k Keys) (tape.Packed, error) {
+	read, err := k.Read()
+	if err != nil {
+		return tape.Packed{}, err
+	}
+	write, err := k.Write()
+	if err != nil {
+		return tape.Packed{}, err
+	}
+	return tape.Pack(ctx, path, read.Identities, write.Recipients)
+}
+
 // TapeInfo summarises a tape, from its index or, to verify it, from every byte.
 func TapeInfo(path string, verify bool, k Keys) (tape.Info, error) {
 	read, err := k.Read()

@@ -42,7 +42,7 @@ func ShowTape(w io.Writer, path string, i tape.Info) error {
 		}
 	}
 	if i.Completeness != nil {
-		line("Complete", "%.2f %% of what was to be captured", 100**i.Completeness)
+		line("Complete", "%.2f %% of what was to be captured%s", 100**i.Completeness, map[bool]string{true: ", before the damage"}[i.HasDamage])
 	}
 	for _, g := range i.Gaps[:min(len(i.Gaps), maxShown)] {
 		line("Gap", "+%s to +%s: %s, %d lost", g.From.Round(time.Millisecond), g.To.Round(time.Millisecond), g.Cause, g.Lost)
@@ -55,6 +55,9 @@ func ShowTape(w io.Writer, path string, i tape.Info) error {
 	}
 	for _, d := range i.Damage {
 		line("Damage", "%v", d)
+	}
+	if !i.Verified {
+		line("Checked", "its index alone: --verify reads every byte")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

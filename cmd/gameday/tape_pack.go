@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/replay/tape"
+)
+
+func newTapePack(g *global) *cobra.Command {
+	var keys wire.Keys
+	c := &cobra.Command{
+		Use:   "pack TAPE",
+		Short: "Write a tape anew in whole frames, in its place",
+		Long: `Write a tape anew in whole frames, in its place. A tape is recorded in small frames, so that a crash costs little; in
+whole ones it takes about a quarter of the space and half the time to read. A capture does this by itself at its end, so
+this is for tapes of older versions, and for those that the disk had no room for. Nothing on the tape changes. Until it is
+done the tape is the old one, whole.`,
+		Example: `  gameday tape pack shop.gdtape
+  gameday tape pack sealed.gdtape --identity key.txt --encrypt-to recipients.txt`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			packed, err := wire.PackTape(c.Context(), args[0], keys)
+			if err != nil {
+				return failed(err)
+			}
+			if packed.Tapes == 0 {
+				fmt.Fprintln(g.stdout, "it is in whole frames already, or fills none")
+			}
+			printPacked(g.stdout, packed)
+			return nil
+		},
+	}
+	addIdentities(c, &keys)
+	addRecipients(c, &keys)
+	return c
+}
+
+// printPacked tells what came of packing, when there was any.
+func printPacked(w io.Writer, p tape.Packed) {
+	if p.Tapes > 0 {
+		fmt.Fprintf(w, "packed %d frames into whole ones: %s became %s\n", p.Frames, mebibytes(p.Bytes), mebibytes(p.Bytes-p.Saved))
+	}
+	if p.Left > 0 {
+		fmt.Fprintf(w, "%d tapes stay in small frames: %v; gameday tape pack does it later\n", p.Left, p.Why)
+	}
+}
