@@ -32,14 +32,15 @@ type batch struct {
 	messages  []*replay.Message
 	read      int64 // records decoded of the frame, up to the error if there is one
 	behind    int64 // no later record of the frame is earlier
+	lacks     []lack
 	err       error
 }
 
 func (b *batch) empty() bool {
-	return len(b.exchanges)+len(b.gaps)+len(b.messages) == 0 && b.err == nil
+	return len(b.exchanges)+len(b.gaps)+len(b.messages)+len(b.lacks) == 0 && b.err == nil
 }
 
-func readAhead(l loader, first int) *ahead {
+func readAhead(l *loader, first int) *ahead {
 	a := &ahead{batches: make(chan batch, aheadMax), stop: make(chan struct{})}
 	send := func(b batch) bool {
 		if b.empty() {
@@ -84,6 +85,12 @@ type loader struct {
 	behind  []int64
 }
 
+func newLoader(f *file, index []entry, skip bool) *loader {
+	l := &loader{file: f, index: index, skip: skip, from: math.MinInt64}
+	l.dec.library = &library{file: f, keep: refers(index), skip: skip}
+	return l
+}
+
 // load decodes a frame and hands over its batches while they are taken; it reports whether the last one was.
 func (l *loader) load(i int, take func(batch) bool) bool {
 	e := l.index[i]
@@ -100,7 +107,7 @@ func (l *loader) load(i int, take func(batch) bool) bool {
 	if err != nil {
 		return take(batch{frame: i, err: err})
 	}
-	l.dec.reset(l.payload)
+	l.dec.reset(l.payload, e.offset)
 	l.behind = timesBehind(l.behind[:0], l.payload)
 	read := int64(0)
 	for more := true; more; {
@@ -109,7 +116,7 @@ func (l *loader) load(i int, take func(batch) bool) bool {
 		if read += b.read; read > 0 && read <= int64(len(l.behind)) {
 			b.behind = l.behind[read-1]
 		}
-		b.read = read
+		b.read, b.lacks = read, l.dec.library.lacks()
 		if !take(b) {
 			return false
 		}

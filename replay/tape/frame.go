@@ -23,6 +23,8 @@ const (
 	flagZstd      = 1 << 0
 	flagEncrypted = 1 << 1 // session set and payload are sealed with the tape's key
 	flagGaps      = 1 << 2 // the frame holds gap records, so a summary need not open the others
+	flagRefers    = 1 << 3 // its records refer to bodies in frames before it
+	flagFull      = 1 << 4 // it was closed because it was full, and not because its records had waited
 )
 
 const headerSize = 52

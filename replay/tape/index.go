@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -65,6 +66,11 @@ func parseIndex(b []byte, end int64) ([]entry, error) {
 		index = append(index, e)
 	}
 	return index, nil
+}
+
+// refers reports whether records of one frame refer to another.
+func refers(index []entry) bool {
+	return slices.ContainsFunc(index, func(e entry) bool { return e.flags&flagRefers != 0 })
 }
 
 const (

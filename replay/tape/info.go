@@ -136,7 +136,7 @@ func (r *Reader) gaps(e entry, visit func(replay.Gap) error) error {
 		return err
 	}
 	var d decoder
-	d.reset(payload)
+	d.reset(payload, e.offset)
 	for {
 		record, err := d.next()
 		if err != nil || record == (decoded{}) {
@@ -161,9 +161,10 @@ func Verify(path string, identities ...age.Identity) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	l := loader{file: &r.file, index: r.index, skip: true, from: math.MinInt64}
+	l := newLoader(&r.file, r.index, true)
 	for i := range r.index {
 		l.load(i, func(b batch) bool {
+			r.lacking(b.lacks)
 			if b.err != nil && !errors.Is(b.err, ErrLocked) {
 				r.frame, r.next, r.read = i, i+1, b.read
 				r.damaged(b.err)

@@ -112,15 +112,20 @@ func (p *packer) pack(ctx context.Context) (Packed, error) {
 	return Packed{Tapes: 1, Frames: frames, Bytes: p.r.size, Saved: p.r.size - size}, nil
 }
 
-// worth reports whether the tape fills a whole frame and has four times the frames that it needs.
+// worth reports whether the tape fills a whole frame, and has four times the frames that its small ones would make.
 func (p *packer) worth() (frames int, ok bool) {
-	var unpacked int64
+	var unpacked, gain int64
+	small := 0
 	for _, e := range p.r.index {
-		if e.kind == kindData {
-			frames, unpacked = frames+1, unpacked+int64(e.size)
+		if e.kind != kindData {
+			continue
+		}
+		frames, unpacked = frames+1, unpacked+int64(e.size)
+		if e.size < FrameSize && e.flags&flagFull == 0 {
+			small, gain = small+1, gain+int64(e.size)
 		}
 	}
-	return frames, unpacked >= FrameSize && int64(frames) >= 4*(unpacked/FrameSize+1)
+	return frames, unpacked >= FrameSize && int64(small) >= 4*(gain/FrameSize+1)
 }
 
 // sound refuses tapes of which something would be lost.
@@ -178,6 +183,7 @@ func (p *packer) rewrite(ctx context.Context, temp string) (size int64, err erro
 
 func (p *packer) copy(ctx context.Context, w *Writer) error {
 	p.worked = time.Now()
+	p.dec.library = &library{file: &p.r.file, keep: refers(p.r.index)}
 	for _, e := range p.r.index {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -208,7 +214,7 @@ func (p *packer) frame(e entry, w *Writer) error {
 	if p.payload, p.stored, err = p.r.file.payload(h, e.offset, p.stored, p.payload); err != nil {
 		return err
 	}
-	p.dec.reset(p.payload)
+	p.dec.reset(p.payload, e.offset)
 	for n := uint32(0); ; n++ {
 		record, err := p.dec.next()
 		switch {

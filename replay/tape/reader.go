@@ -117,6 +117,21 @@ func NewReader(ra io.ReaderAt, size int64, name string, o ReadOptions) (*Reader,
 // Meta returns what the tape says about itself; zero when its first frame is damaged.
 func (r *Reader) Meta() Meta { return r.meta }
 
+// Extent returns how many records the tape has by its index (exchanges, messages and gaps), and the offsets of the first
+// and the last exchange; zeros when there is none.
+func (r *Reader) Extent() (records int64, first, last time.Duration) {
+	low, high := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, e := range r.index {
+		if e.kind == kindData {
+			records, low, high = records+int64(e.records), min(low, e.tsMin), max(high, e.tsMax)
+		}
+	}
+	if low > high {
+		return records, 0, 0
+	}
+	return records, time.Duration(low), time.Duration(high)
+}
+
 // Damage returns what could not be read so far.
 func (r *Reader) Damage() []*Damage { return r.damage }
 
@@ -214,9 +229,9 @@ func (r *Reader) ready() bool {
 // fetch takes the next batch from the goroutine that decodes ahead.
 func (r *Reader) fetch() {
 	if r.ahead == nil {
-		r.ahead = readAhead(loader{
-			file: &r.file, index: r.index, skip: r.o.Skip, from: r.from, hashes: hashesOf(r.o.Sessions), sessions: r.o.Sessions,
-		}, r.next)
+		l := newLoader(&r.file, r.index, r.o.Skip)
+		l.from, l.hashes, l.sessions = r.from, hashesOf(r.o.Sessions), r.o.Sessions
+		r.ahead = readAhead(l, r.next)
 	}
 	b, more := <-r.ahead.batches
 	if !more {
@@ -227,6 +242,7 @@ func (r *Reader) fetch() {
 		return
 	}
 	r.frame, r.next, r.read, r.behind = b.frame, b.frame+1, b.read, b.behind
+	r.lacking(b.lacks)
 	if r.o.Gap != nil {
 		for _, g := range b.gaps {
 			r.o.Gap(g)
@@ -290,21 +306,48 @@ func (r *Reader) hear(ms []*replay.Message) {
 func (r *Reader) damaged(err error) {
 	e := r.index[r.frame]
 	d := &Damage{Path: r.name, Frame: r.frame, Offset: e.offset, Lost: int64(e.records) - r.read, Err: err}
-	end := r.size
-	if r.next < len(r.index) {
-		end = r.index[r.next].offset
-	}
+	end := r.endOf(r.frame)
 	if !r.o.Skip {
 		end, d.Lost = r.size, d.Lost+r.recordsAfter()
 		r.err, r.next = d, len(r.index)
 	}
 	d.Bytes = end - e.offset
-	for _, known := range r.damage {
-		if known.Offset == d.Offset { // met again after a Seek
-			return
-		}
+	if r.damageAt(d.Offset) == nil { // else met again after a Seek
+		r.damage = append(r.damage, d)
 	}
-	r.damage = append(r.damage, d)
+}
+
+// endOf is where what follows a frame begins.
+func (r *Reader) endOf(frame int) int64 {
+	if frame+1 < len(r.index) {
+		return r.index[frame+1].offset
+	}
+	return r.size
+}
+
+func (r *Reader) damageAt(offset int64) *Damage {
+	i := slices.IndexFunc(r.damage, func(d *Damage) bool { return d.Offset == offset })
+	if i < 0 {
+		return nil
+	}
+	return r.damage[i]
+}
+
+// lacking notes bodies that are missing because the frame that they stand in cannot be read.
+func (r *Reader) lacking(all []lack) {
+	for _, one := range all {
+		d := r.damageAt(one.frame)
+		if d == nil {
+			d = &Damage{Path: r.name, Offset: one.frame, Lost: -1, Err: one.err}
+			for i, e := range r.index {
+				if e.offset == one.frame {
+					d.Frame, d.Lost, d.Bytes = i, int64(e.records), r.endOf(i)-e.offset
+				}
+			}
+			r.damage = append(r.damage, d)
+		}
+		d.Bodies++
+	}
 }
 
 func (r *Reader) recordsAfter() (n int64) {

@@ -2,6 +2,7 @@ package tape
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ const (
 	bitCut
 	bitTrailer
 	bitResponseTrailer
+	bitBodyElsewhere // a reference stands for the body, see shelf
+	bitResponseBodyElsewhere
 )
 
 // tableMax bounds the string table of a frame, tableString what goes into it: names, hosts,
@@ -47,6 +50,10 @@ type encoder struct {
 	table map[string]uint64
 	at    time.Duration
 	seq   uint64
+
+	frame    int64 // where the open frame is going to stand in the file
+	referred int   // bytes of bodies that its records refer to
+	shelf    shelf[[sha256.Size]byte, place]
 }
 
 func (e *encoder) reset() {
@@ -54,7 +61,48 @@ func (e *encoder) reset() {
 		e.table = make(map[string]uint64)
 	}
 	clear(e.table)
-	e.at, e.seq = 0, 0
+	e.at, e.seq, e.referred = 0, 0, 0
+}
+
+// storing is a body on its way into a record.
+type storing struct {
+	bytes     []byte
+	sum       [sha256.Size]byte // of one that may be referred to
+	elsewhere bool              // there is one like it, at the place
+	place     place
+}
+
+func (e *encoder) store(body []byte) (s storing) {
+	if s.bytes = body; len(body) >= bodyMin {
+		s.sum = sha256.Sum256(body)
+		s.place, s.elsewhere = e.shelf.get(s.sum)
+	}
+	return s
+}
+
+// inline is what of the body stands in the record.
+func (s storing) inline() []byte {
+	if s.elsewhere {
+		return nil
+	}
+	return s.bytes
+}
+
+// reference := offset of this frame minus that of the frame with the body uvarint | offset in its payload uvarint
+func (e *encoder) reference(b []byte, s storing) []byte {
+	if !s.elsewhere {
+		return b
+	}
+	e.referred += len(s.bytes)
+	b = binary.AppendUvarint(b, uint64(e.frame-s.place.frame))
+	return binary.AppendUvarint(b, s.place.at)
+}
+
+// stored lets later records refer to a body that stands in the open frame.
+func (e *encoder) stored(s storing, at int) {
+	if len(s.bytes) >= bodyMin && !s.elsewhere {
+		e.shelf.put(s.sum, place{e.frame, uint64(at)}, len(s.bytes))
+	}
 }
 
 // record := length uvarint | kind u8 | head length uvarint | head | request body | response body
@@ -69,7 +117,12 @@ func (e *encoder) exchange(b []byte, x *replay.Exchange) []byte {
 			flags |= bit
 		}
 	}
-	r := x.Response
+	r, body, answer := x.Response, e.store(x.Body), storing{}
+	if r != nil {
+		answer = e.store(r.Body)
+	}
+	set(body.elsewhere, bitBodyElsewhere)
+	set(answer.elsewhere, bitResponseBodyElsewhere)
 	set(x.ShapeOnly, bitShape)
 	set(r != nil, bitResponse)
 	set(r != nil && r.Cut, bitCut)
@@ -88,24 +141,24 @@ func (e *encoder) exchange(b []byte, x *replay.Exchange) []byte {
 	h = e.string(h, x.Host)
 	h = e.string(h, x.Proto)
 	h = e.header(h, x.Header)
-	h = size(h, x.Body, x.Size)
+	h = e.reference(size(h, x.Body, x.Size), body)
 	if len(x.Trailer) > 0 {
 		h = e.header(h, x.Trailer)
 	}
-	var body []byte
 	if r != nil {
-		body = r.Body
 		h = binary.AppendUvarint(h, uint64(r.Status))
 		h = binary.AppendVarint(h, int64(r.FirstByte))
 		h = binary.AppendVarint(h, int64(r.Duration))
 		h = e.header(h, r.Header)
-		h = size(h, r.Body, r.Size)
+		h = e.reference(size(h, r.Body, r.Size), answer)
 		if len(r.Trailer) > 0 {
 			h = e.header(h, r.Trailer)
 		}
 	}
 	e.head = h
-	b = appendRecord(b, recordExchange, h, x.Body, body)
+	b = appendRecord(b, recordExchange, h, body.inline(), answer.inline())
+	e.stored(body, len(b)-len(answer.inline())-len(body.inline()))
+	e.stored(answer, len(b)-len(answer.inline()))
 	if len(x.Beats) > 0 {
 		b = e.beats(b, x.Beats)
 	}
@@ -197,6 +250,9 @@ var errRecord = errors.New("malformed record")
 
 // decoder reads the records of one frame, in order, because the table and the deltas build up.
 type decoder struct {
+	payload []byte
+	frame   int64 // where it stands in the file
+
 	rest  []byte
 	table []known
 	at    time.Duration
@@ -208,6 +264,9 @@ type decoder struct {
 	both   []both
 	fields []replay.Field
 	bytes  []byte
+
+	library  *library // nil: bodies that stand elsewhere are not wanted
+	referred int      // bytes of them, in this frame
 }
 
 // known is an entry of a frame's string table.
@@ -263,9 +322,10 @@ func (d *decoder) keep(b []byte) []byte {
 	return kept
 }
 
-// reset begins with another frame. The payload may change once next has returned nothing or an error.
-func (d *decoder) reset(payload []byte) {
+// reset begins with the frame at a place of the file. The payload may change once next has returned nothing or an error.
+func (d *decoder) reset(payload []byte, frame int64) {
 	clear(d.table) // their slabs can go
+	d.payload, d.frame, d.referred = payload, frame, 0
 	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
 }
 
@@ -404,7 +464,7 @@ func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 	x.Proto = f.string()
 	x.ShapeOnly = flags&bitShape != 0
 	x.Header = f.header()
-	x.Body, x.Size, bodies = f.body(bodies)
+	x.Body, x.Size, bodies = f.body(bodies, flags&bitBodyElsewhere != 0)
 	if flags&bitTrailer != 0 {
 		x.Trailer = f.header()
 	}
@@ -415,7 +475,7 @@ func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 		r.FirstByte = time.Duration(f.varint())
 		r.Duration = time.Duration(f.varint())
 		r.Header = f.header()
-		r.Body, r.Size, bodies = f.body(bodies)
+		r.Body, r.Size, bodies = f.body(bodies, flags&bitResponseBodyElsewhere != 0)
 		if flags&bitResponseTrailer != 0 {
 			r.Trailer = f.header()
 		}
@@ -441,7 +501,7 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	f.d.at += time.Duration(f.varint())
 	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
 	m.Kind = replay.MessageKind(f.uvarint())
-	m.Body, m.Size, bodies = f.body(bodies)
+	m.Body, m.Size, bodies = f.body(bodies, false)
 	if f.err == nil && (len(f.s) > 0 || len(bodies) > 0) {
 		f.fail("bytes left over")
 	}
@@ -548,15 +608,51 @@ func (f *fields) header() replay.Header {
 	return h
 }
 
-// body takes its bytes from b, which nobody else has; appending to them does not touch what follows.
-func (f *fields) body(b []byte) (body []byte, whole int64, rest []byte) {
+// body takes its bytes from b, which nobody else has, unless they stand elsewhere. Appending to them does not touch
+// what follows.
+func (f *fields) body(b []byte, elsewhere bool) (body []byte, whole int64, rest []byte) {
 	n, missing := f.uvarint(), f.uvarint()
-	if n > uint64(len(b)) || missing > 1<<62 {
+	if missing > 1<<62 {
 		f.fail("body too long")
+	}
+	if elsewhere {
+		return f.referred(n), int64(n + missing), b
+	}
+	if n > uint64(len(b)) {
+		f.fail("body too long")
+	}
+	if f.err != nil {
 		return nil, 0, b
 	}
 	if n > 0 {
 		body = b[:n:n]
+		if d := f.d; d.library != nil {
+			d.library.add(place{d.frame, uint64(len(d.payload) - len(d.rest) - len(b))}, body)
+		}
 	}
 	return body, int64(n + missing), b[n:]
+}
+
+// referredMax bounds what the bodies take that one frame refers to. A frame is closed once they take RecordMax.
+const referredMax = 2 * RecordMax
+
+// referred finds the n bytes of a body that stands elsewhere; nil when they are missing.
+func (f *fields) referred(n uint64) []byte {
+	back, at := f.uvarint(), f.uvarint()
+	d := f.d
+	if n < bodyMin || n > RecordMax || back > uint64(d.frame) {
+		f.fail("reference to no body")
+	}
+	if f.err != nil || d.library == nil {
+		return nil
+	}
+	if d.referred += int(n); d.referred > referredMax {
+		f.fail("references to too much")
+		return nil
+	}
+	body, err := d.library.find(place{d.frame - int64(back), at}, int(n), d.frame, d.payload)
+	if err != nil && f.err == nil {
+		f.err = err
+	}
+	return body
 }

@@ -31,6 +31,7 @@ type ReelReader struct {
 // waitingTape is a tape that is not open yet.
 type waitingTape struct {
 	path        string
+	records     int64
 	first, last time.Duration // of its exchanges
 }
 
@@ -62,7 +63,7 @@ func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
 	r := &ReelReader{o: o, manifest: m, ledger: m.Ledger, at: math.MinInt64}
 	for _, e := range m.Tapes {
 		if e.Records > 0 {
-			r.tapes = append(r.tapes, waitingTape{filepath.Join(dir, e.File), e.First, e.Last})
+			r.tapes = append(r.tapes, waitingTape{filepath.Join(dir, e.File), e.Records, e.First, e.Last})
 		}
 	}
 	rest, err := tapesIn(dir, m)
@@ -79,7 +80,7 @@ func OpenReel(dir string, o ReadOptions) (*ReelReader, error) {
 		}
 		r.damage = append(r.damage, info.Damage...)
 		if info.Records > 0 {
-			r.tapes = append(r.tapes, waitingTape{path, info.First, info.Last})
+			r.tapes = append(r.tapes, waitingTape{path, info.Records, info.First, info.Last})
 		}
 	}
 	r.from = make([]time.Duration, len(r.tapes)+1)
@@ -101,6 +102,17 @@ func (r *ReelReader) Manifest() Manifest { return r.manifest }
 
 // Ledger returns the accounts of the whole as they were last written.
 func (r *ReelReader) Ledger() replay.Ledger { return r.ledger }
+
+// Extent is that of all tapes together, as Reader has it of one.
+func (r *ReelReader) Extent() (records int64, first, last time.Duration) {
+	for i, t := range r.tapes {
+		if records += t.records; i == 0 {
+			first, last = t.first, t.last
+		}
+		first, last = min(first, t.first), max(last, t.last)
+	}
+	return records, first, last
+}
 
 // Damage returns what could not be read so far, among it the unfinished end of a tape whose recorder was killed.
 func (r *ReelReader) Damage() []*Damage {

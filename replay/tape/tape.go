@@ -1,7 +1,8 @@
 // Package tape stores captured exchanges on disk.
 //
 // A tape is one append-only file of compressed frames. Each frame carries its own checksums,
-// time range, record count and set of sessions, and can be decoded without its neighbours. So a
+// time range, record count and set of sessions, and can be decoded without its neighbours, but for large bodies that
+// stood in a frame before: those are stored once. So a
 // tape that was cut by a kill -9 is readable up to its last whole frame, a damaged frame costs its
 // own records and no others, and a reader finds any moment by binary search, and any session by
 // the sets, in constant memory. Frames may be encrypted for age recipients: that changes nothing
@@ -20,7 +21,7 @@ import (
 
 // Version is the format version this package writes, the last byte of the file's magic. It reads
 // all versions since the first.
-const Version = 2
+const Version = 3
 
 // Limits of the format. A reader refuses what is over them before it allocates.
 const (

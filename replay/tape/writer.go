@@ -132,6 +132,7 @@ func (w *Writer) Record(x *replay.Exchange) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.begin()
 	w.buf = w.enc.exchange(w.buf, x)
 	w.frame.cover(int64(x.At))
 	w.set.add(x.Session)
@@ -145,6 +146,7 @@ func (w *Writer) Message(m *replay.Message) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.begin()
 	w.buf = w.enc.message(w.buf, m)
 	w.frame.cover(int64(m.At))
 	w.set.add(m.Session)
@@ -158,15 +160,27 @@ func (w *Writer) Gap(g replay.Gap) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.begin()
 	w.buf = w.enc.gap(w.buf, g)
 	w.frame.flags |= flagGaps
 	return w.recorded()
 }
 
+// begin prepares for a record. From the first one of a frame on nothing else is written before the frame.
+func (w *Writer) begin() {
+	if w.frame.records == 0 {
+		w.enc.frame = w.offset
+	}
+}
+
 // recorded counts the record just encoded. The caller holds the lock.
 func (w *Writer) recorded() error {
 	w.frame.records++
-	if len(w.buf) >= FrameSize {
+	if w.enc.referred > 0 {
+		w.frame.flags |= flagRefers
+	}
+	if len(w.buf) >= FrameSize || w.enc.referred >= RecordMax {
+		w.frame.flags |= flagFull
 		w.seal()
 	}
 	return w.err
