@@ -84,16 +84,21 @@ func readTape(path string, most int, wanted func(*replay.Exchange) bool) (all []
 	return all, nil
 }
 
-// rewritten writes exchanges as a tape in whole frames.
-func rewritten(path string, all []*replay.Exchange) (err error) {
-	out, err := tape.Create(path, tape.Meta{Start: time.Now(), Source: "peers"}, tape.Options{Flush: time.Hour, Sync: -1})
+// recorded writes exchanges as a tape with so many in a frame.
+func recorded(path string, all []*replay.Exchange, perFrame int) (err error) {
+	out, err := tape.Create(path, tape.Meta{Start: time.Now(), Source: "peers"}, tape.Options{Flush: -1, Sync: -1})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	for _, x := range all {
+	for i, x := range all {
 		if err := out.Record(x); err != nil {
 			return err
+		}
+		if (i+1)%perFrame == 0 {
+			if err := out.Flush(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

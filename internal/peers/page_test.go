@@ -74,8 +74,8 @@ func sample() page {
 				rounds("vegeta", stalled{2 * ms, 1930 * ms}))}.section(),
 			remembered(1_000_000, []held{{"gameday", 120e6, 80e6, 1_000_000, 33 * time.Second, noise{}}, {"gor", 60e6, 50e6, 70_000, 8 * time.Second, noise{}}}),
 			storedIn([]stored{
+				{packedTape, 1_650_912, 20_000, 10, 10_130_000, 0.6, noise{}},
 				{asRecorded, 6_486_788, 20_000, 3600, 14_270_000, 0.9, noise{}},
-				{wholeFrames, 1_600_000, 20_000, 10, 14_200_000, 0.8, noise{}},
 				{name: ".gor", bytes: 20_200_000, records: 20_000},
 				{name: ".gor.gz", bytes: 2_200_000, records: 20_000},
 			}),

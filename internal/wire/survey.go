@@ -12,9 +12,14 @@ import (
 	"github.com/gameday-dev/gameday/replay/capture"
 )
 
-// surveyMost is how many requests of a recording are looked at before it is played. Routes that come later only are not
-// learnt.
-const surveyMost = 200_000
+// What is looked at of a recording before it is played: all of it, up to surveyMost requests. Of a tape that is longer
+// than its stretches together the first requests of each, evenly over its time, because its index tells the rest. Routes that
+// come elsewhere only are not learnt.
+const (
+	surveyMost  = 200_000
+	stretches   = 10
+	stretchMost = 2_000
+)
 
 // A survey is what is known of a recording before it is played.
 type survey struct {
@@ -24,8 +29,8 @@ type survey struct {
 	Peak   int            // requests in the busiest second
 }
 
-// surveyTape reads a recording from an offset on, by the filters and rewriting of a plan. What cannot be read ends it
-// without an error: playing comes to the same place, and tells.
+// surveyTape looks at a recording from an offset on, by the filters and rewriting of a plan. What cannot be read ends it
+// without an error.
 func surveyTape(ctx context.Context, open func() (replay.Source, error), plan gameday.TrafficPlan) (s survey, err error) {
 	rules, err := replay.NewRules(plan.Filter, plan.Rewrite)
 	if err != nil {
@@ -35,41 +40,91 @@ func surveyTape(ctx context.Context, open func() (replay.Source, error), plan ga
 	if err != nil {
 		return s, err
 	}
-	start := plan.Start.Std()
-	if seeker, ok := source.(interface{ Seek(time.Duration) error }); ok && start > 0 {
-		if err := seeker.Seek(start); err != nil {
-			return s, errors.Join(err, closeSource(source))
+	look := surveyor{rules: rules, start: plan.Start.Std()}
+	if s.Length, err = look.over(ctx, source); err != nil {
+		return s, errors.Join(err, closeSource(source))
+	}
+	s.Routes, s.Peak = look.routes.Flows(), look.peak
+	_, counting := source.(capture.Importer) // those keep accounts while they read; tapes hold theirs
+	if a, ok := source.(replay.Audited); ok && (look.whole || !counting) {
+		s.Ledger = a.Ledger()
+	}
+	return s, closeSource(source)
+}
+
+// indexed is a recording that knows its extent, and where reading may begin anywhere: a tape, or a reel of them.
+type indexed interface {
+	replay.Source
+	Seek(at time.Duration) error
+	Extent() (records int64, first, last time.Duration)
+}
+
+// surveyor is a survey under way.
+type surveyor struct {
+	rules  *replay.Rules
+	start  time.Duration
+	routes replay.Learner
+	peak   int
+	last   time.Duration // of a request
+	whole  bool          // the end was seen
+}
+
+// over looks at a recording and returns its length, 0 where the end was not reached.
+func (s *surveyor) over(ctx context.Context, source replay.Source) (time.Duration, error) {
+	in, ok := source.(indexed)
+	if !ok {
+		err := s.look(ctx, source, surveyMost)
+		if !s.whole {
+			return 0, err
+		}
+		return max(0, s.last-s.start), err
+	}
+	records, first, last := in.Extent()
+	n, most := stretches, stretchMost
+	if records <= stretches*stretchMost {
+		n, most = 1, stretches*stretchMost
+	}
+	first = max(first, s.start)
+	for i := range n {
+		if err := in.Seek(first + (last-first)/time.Duration(n)*time.Duration(i)); err != nil {
+			return 0, err
+		}
+		if err := s.look(ctx, in, most); err != nil {
+			return 0, err
 		}
 	}
-	var routes replay.Learner
-	var last time.Duration
-	whole, second, within := false, time.Duration(-1), 0
-	for range surveyMost {
+	return max(0, last-s.start), nil
+}
+
+// look reads on, to the end or until it has seen so many requests.
+func (s *surveyor) look(ctx context.Context, source replay.Source, most int) error {
+	var began time.Duration
+	second, within := time.Duration(-1), 0
+	for n := range most {
 		if ctx.Err() != nil {
-			return s, errors.Join(context.Cause(ctx), closeSource(source))
+			return context.Cause(ctx)
 		}
 		x, err := source.Next()
-		if errors.Is(err, io.EOF) {
-			s.Length, whole = max(0, last-start), true
-		}
 		if err != nil {
-			break
+			s.whole = s.whole || errors.Is(err, io.EOF)
+			return nil // playing comes to the same place, and tells
 		}
-		if x.At < start || rules.Apply(x) != "" {
+		if n == 0 {
+			began = x.At
+		}
+		if x.At < s.start || s.rules.Apply(x) != "" {
 			continue
 		}
-		last = max(last, x.At)
+		s.last = max(s.last, x.At)
 		if at := x.At / time.Second; at != second {
 			second, within = at, 0
 		}
 		within++
-		s.Peak = max(s.Peak, within)
-		routes.Add(x.Method, x.Target)
+		s.peak = max(s.peak, within)
+		s.routes.Add(x.Method, x.Target)
 	}
-	s.Routes = routes.Flows()
-	_, counting := source.(capture.Importer) // those keep accounts while they read; tapes hold theirs
-	if a, ok := source.(replay.Audited); ok && (whole || !counting) {
-		s.Ledger = a.Ledger()
+	if took := s.last - began; took > 0 && took < time.Second { // it ended before a second was over
+		s.peak = max(s.peak, int(float64(most)/took.Seconds()))
 	}
-	return s, closeSource(source)
+	return nil
 }

@@ -56,3 +56,36 @@ func TestSurvey(t *testing.T) {
 	_, err = surveyTape(ctx, open(10, io.EOF), gameday.TrafficPlan{})
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 }
+
+// sized is a recording with an index that counts what is read of it.
+type sized struct {
+	recording
+	read int
+}
+
+func (s *sized) Next() (*replay.Exchange, error) {
+	s.read++
+	return s.recording.Next()
+}
+
+func (s *sized) Seek(at time.Duration) error {
+	s.i = max(0, int(at/time.Second)-1)
+	return nil
+}
+
+func (s *sized) Extent() (int64, time.Duration, time.Duration) {
+	return int64(s.n), time.Second, time.Duration(s.n) * time.Second
+}
+
+func TestALongTapeIsLookedAtHereAndThere(t *testing.T) {
+	for n, want := range map[int]int{15_000: 15_001, 1_000_000: 20_000} {
+		tape := &sized{recording: recording{n: n, end: io.EOF}}
+		s, err := surveyTape(t.Context(), func() (replay.Source, error) { return tape, nil }, gameday.TrafficPlan{})
+		require.NoError(t, err)
+		require.Equal(t, want, tape.read)
+		require.Equal(t, time.Duration(n)*time.Second, s.Length)
+		require.Equal(t, 1, s.Peak)
+		require.Len(t, s.Routes, 1)
+		require.EqualValues(t, n, s.Ledger.Total().Captured)
+	}
+}
