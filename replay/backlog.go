@@ -8,11 +8,15 @@ import (
 // The bounds of what a replay holds in memory, for each shard, in requests and in bytes. What is read of a tape is read
 // because there is room for it: a tape that is due faster than it can be sent takes no more memory than another one.
 const (
-	maxAhead      = 4096 // handed over by the feed, and not yet taken in hand
+	maxAhead      = 2048 // handed over by the feed, and not yet taken in hand
 	maxAheadBytes = 8 << 20
-	maxOpen       = 32_768 // taken in hand, and not yet ended
+	maxWaiting    = 8192 // taken in hand, and not yet ended, beyond the number of connections
 	maxOpenBytes  = 64 << 20
+	maxThought    = 32_768 // maxAhead, where users think
 )
+
+// maxOpen returns the bound of what was taken in hand by a shard of so many connections, and has not ended.
+func maxOpen(conns int) weight { return weight{int64(conns) + maxWaiting, maxOpenBytes} }
 
 // A backlog counts what the feed has handed over and no shard has taken in hand, and holds the feed back when that is
 // enough. Its nil value holds nobody back.
@@ -45,7 +49,7 @@ func newBacklog(shards int, think bool) *backlog {
 	n := int64(shards)
 	bound := weight{n * maxAhead, n * maxAheadBytes}
 	if think {
-		bound = weight{n * maxOpen, n * maxOpenBytes}
+		bound = weight{n * maxThought, n * maxOpenBytes}
 	}
 	return &backlog{max: bound, room: make(chan struct{}, 1)}
 }

@@ -53,11 +53,12 @@ func hung(t *testing.T) (url string) {
 // While a system answers nothing, the tape is read as far as there is room and no further: however long it is, as many
 // requests are in memory, and as many bytes.
 func TestWhatASlowSystemHasYetToAnswerIsBounded(t *testing.T) {
-	const room = maxOpen + maxAhead
+	const conns = 4
+	const room = conns + maxWaiting + maxAhead
 	used := map[int64]int64{}
 	for _, many := range []int64{2 * room, 8 * room} {
 		tape := &rush{many: many}
-		p, err := New(Config{Open: func() (Source, error) { return tape, nil }, Targets: []string{hung(t)}, MaxConns: 4, Steady: true, Traffic: gameday.TrafficPlan{
+		p, err := New(Config{Open: func() (Source, error) { return tape, nil }, Targets: []string{hung(t)}, MaxConns: conns, Steady: true, Traffic: gameday.TrafficPlan{
 			Timeout: gameday.Duration(time.Hour),
 		}})
 		require.NoError(t, err)
@@ -69,14 +70,16 @@ func TestWhatASlowSystemHasYetToAnswerIsBounded(t *testing.T) {
 			require.NoError(t, err)
 			ended <- traffic
 		}()
-		held := func() bool { return tape.read.Load() >= room && p.engine.backlog.waiting.Load() }
-		require.Eventually(t, held, time.Minute, 10*time.Millisecond, "%d of %d requests were read", tape.read.Load(), many)
+		held := func() bool {
+			return p.rates.total[0].Load() == conns+maxWaiting && p.engine.backlog.waiting.Load()
+		}
+		require.Eventually(t, held, time.Minute, 10*time.Millisecond, "the tape is read on")
 		used[many] = int64(liveHeap() - before)
 		read := tape.read.Load()
 		stop()
 		traffic := <-ended
 		require.LessOrEqual(t, read, int64(room+4*maxBatch), "of %d", many)
-		require.EqualValues(t, maxOpen, traffic.Fidelity.Due, "of what was stopped, that which was taken in hand is on the record")
+		require.EqualValues(t, conns+maxWaiting, traffic.Fidelity.Due, "of what was stopped, that which was taken in hand is on the record")
 	}
 	t.Logf("bytes in use: %v", used)
 	const bound = 2 << 10 // bytes of a request
@@ -88,7 +91,7 @@ func TestWhatASlowSystemHasYetToAnswerIsBounded(t *testing.T) {
 
 // All of a tape that is due at once comes to its end, though it finds no room at first, and its users wait from the due time on.
 func TestWhatFindsNoRoomIsCountedFromItsDueTime(t *testing.T) {
-	const many, patience = maxOpen + 2*maxAhead, time.Second
+	const many, patience = 4 * maxWaiting, time.Second
 	tape := &rush{many: many}
 	_, slices := play(t, Config{
 		Open: func() (Source, error) { return tape, nil }, Targets: []string{hung(t)}, MaxConns: 4,
@@ -107,7 +110,7 @@ func TestWaitingForRoomIsNoLateness(t *testing.T) {
 	var late []time.Duration
 	now := time.Second
 	l := newLedger([]gameday.Flow{{Name: "all"}}, time.Second, nil)
-	s := &shard{open: weight{shots: maxOpen}, e: &engine{
+	s := &shard{open: weight{shots: 1}, room: weight{1, 1 << 20}, e: &engine{
 		now: func() time.Duration { return now }, ledger: l, backlog: newBacklog(1, false),
 		taken: func(_ *shot, by time.Duration) { late = append(late, by) },
 	}}

@@ -34,7 +34,7 @@ const (
 const (
 	maxHistory  = 32 // requests
 	maxSessions = 50_000
-	maxBatch    = 1024 // requests that are handed over together
+	maxBatch    = 512 // requests that are handed over together
 )
 
 // A feed reads the tape a little ahead of time, makes the copies of its sessions, and hands over shots. Due times

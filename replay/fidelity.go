@@ -44,7 +44,7 @@ func (f *fold) at(offset time.Duration) *offered {
 // report fills in what the sums say of fidelity. curve is what the generator saw of itself.
 func (f *fold) report(to *gameday.Fidelity, curve []gameday.GeneratorSecond) (err error) {
 	if to.Sent > 0 {
-		to.Timings, err = f.total.encode()
+		to.Timings, err = f.total.encode(&f.encoder)
 	}
 	to.Spacing, to.Mix = f.spacing.distance(), mixDistance(f.mix)
 	for i := range curve {

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/hist"
 )
 
 // worstKept is how many requests of each flow are kept to be shown.
 const worstKept = 20
 
 // maxHeld bounds the records of requests that have ended, while others that were due in the same seconds have not.
-const maxHeld = 32_768
+const maxHeld = 16_384
 
 // A ledger accounts for every request. It holds the records of a second until none of its requests is open, and
 // then folds them into slices; where they are too many, it folds those that are there before. Only for a file of results,
@@ -199,6 +200,7 @@ type fold struct {
 	results  *Results
 	sparse   bool // no slices of flows without requests
 	scratch  timings
+	encoder  hist.Encoder
 	records  []*record   // of a second, in the order of time
 	ofFlow   [][]*record // the same, by flow
 	worst    [][]record  // of each flow, worst first
@@ -292,7 +294,7 @@ func (f *fold) extend(s *gameday.Slice, own []*record) error {
 		return nil
 	}
 	var err error
-	s.Timings, err = f.scratch.encode()
+	s.Timings, err = f.scratch.encode(&f.encoder)
 	return err
 }
 

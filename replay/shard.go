@@ -27,7 +27,8 @@ type shard struct {
 	due     queue[*shot]
 	again   queue[*shot]  // to be pressed again: their sessions wait for them, so that they do not wait for room
 	open    weight        // requests that were due and have not ended
-	opened  time.Duration // when there was room for more of them again
+	room    weight        // for as many of them
+	opened  time.Duration // when there was room for more again
 	chats   int           // conversations that go on
 	pools   [3]pool
 	wheel   wheel
@@ -50,7 +51,7 @@ func newShard(e *engine) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{e: e, poller: p, buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
+	s := &shard{e: e, poller: p, room: maxOpen(e.maxConns), buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
 	s.pools = [3]pool{{max: e.maxConns}, {max: e.maxConns, carried: true}, {max: e.maxConns, carried: true}}
 	return s, nil
 }
@@ -156,7 +157,7 @@ func (s *shard) send() (now time.Duration) {
 
 // full reports whether no more requests are taken in hand until some have ended. The system, or the number of connections,
 // then sets the pace.
-func (s *shard) full() bool { return s.open.reaches(weight{maxOpen, maxOpenBytes}) }
+func (s *shard) full() bool { return s.open.reaches(s.room) }
 
 // next returns when the next request will be taken in hand, if nothing happens before; never when none will.
 func (s *shard) next() time.Duration {

@@ -32,12 +32,12 @@ func (t timings) merge(encoded gameday.Timings) error {
 	return errors.Join(t.latency.MergeEncoded(encoded.Latency), t.service.MergeEncoded(encoded.Service), t.lateness.MergeEncoded(encoded.Lateness), t.wait.MergeEncoded(encoded.Wait))
 }
 
-func (t timings) encode() (out gameday.Timings, err error) {
+func (t timings) encode(by *hist.Encoder) (out gameday.Timings, err error) {
 	for _, one := range []struct {
 		from *hist.Histogram
 		to   *[]byte
 	}{{t.latency, &out.Latency}, {t.service, &out.Service}, {t.lateness, &out.Lateness}, {t.wait, &out.Wait}} {
-		if *one.to, err = one.from.Encode(); err != nil {
+		if *one.to, err = by.Encode(one.from); err != nil {
 			return out, err
 		}
 	}

@@ -4,7 +4,6 @@
 package hist
 
 import (
-	"compress/zlib"
 	"time"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
@@ -19,10 +18,7 @@ const (
 
 // Histogram is a distribution of durations. Make one with New or Decode. It takes some 200 kB whatever it
 // holds, and is not safe for concurrent use.
-type Histogram struct {
-	h    *hdr.Histogram
-	zlib *zlib.Writer // kept from one Encode to the next: making it costs more than the rest
-}
+type Histogram struct{ h *hdr.Histogram }
 
 // New returns an empty histogram.
 func New() *Histogram {
