@@ -2,12 +2,13 @@ package replay
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gameday-dev/gameday/internal/grpcwire"
 )
 
 // A stream is a gRPC call with several messages on a side. The client's leave at their recorded distances from the due
@@ -172,33 +173,14 @@ type listener struct {
 	books *books
 	n     int64
 
-	head [5]byte // a flag, and the length of the message
-	have int     // of the head
-	left uint64  // of the message
+	messages grpcwire.Scanner
 }
 
 func (l *listener) Read(b []byte) (int, error) {
 	n, err := l.ReadCloser.Read(b)
-	l.hear(b[:n])
+	l.messages.Scan(b[:n], func(int64) {
+		l.n++
+		l.books.received.Add(1)
+	})
 	return n, err
-}
-
-func (l *listener) hear(b []byte) {
-	for len(b) > 0 {
-		if l.have < len(l.head) {
-			n := copy(l.head[l.have:], b)
-			l.have, b = l.have+n, b[n:]
-			if l.have < len(l.head) {
-				return
-			}
-			l.left = uint64(binary.BigEndian.Uint32(l.head[1:]))
-		}
-		n := min(l.left, uint64(len(b)))
-		l.left, b = l.left-n, b[n:]
-		if l.left == 0 {
-			l.have = 0
-			l.n++
-			l.books.received.Add(1)
-		}
-	}
 }

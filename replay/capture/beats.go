@@ -2,11 +2,11 @@ package capture
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gameday-dev/gameday/internal/grpcwire"
 	"github.com/gameday-dev/gameday/replay"
 )
 
@@ -20,41 +20,22 @@ type beats struct {
 	list   []replay.Beat
 	over   bool // there are too many
 
-	head [5]byte // a flag, and the length
-	have int     // of the head
-	left uint64  // of the message
+	messages grpcwire.Scanner
 }
 
 // isGRPC reports whether a body is length-prefixed messages, by its content type.
 func isGRPC(contentType string) bool { return strings.HasPrefix(contentType, "application/grpc") }
 
 // feed takes the next bytes.
-func (s *beats) feed(b []byte) {
-	for len(b) > 0 {
-		if s.have < len(s.head) {
-			n := copy(s.head[s.have:], b)
-			s.have, b = s.have+n, b[n:]
-			if s.have < len(s.head) {
-				return
-			}
-			s.left = uint64(binary.BigEndian.Uint32(s.head[1:]))
-		}
-		n := min(s.left, uint64(len(b)))
-		s.left, b = s.left-n, b[n:]
-		if s.left == 0 {
-			s.whole()
-		}
-	}
-}
+func (s *beats) feed(b []byte) { s.messages.Scan(b, s.whole) }
 
 // whole notes the end of a message.
-func (s *beats) whole() {
-	s.have = 0
+func (s *beats) whole(size int64) {
 	if s.over = s.over || len(s.list) == beatsMax; s.over {
 		s.list = nil
 		return
 	}
-	s.list = append(s.list, replay.Beat{At: time.Since(s.began), FromServer: s.server, Size: int64(len(s.head)) + int64(binary.BigEndian.Uint32(s.head[1:]))})
+	s.list = append(s.list, replay.Beat{At: time.Since(s.began), FromServer: s.server, Size: size})
 }
 
 // merged returns the messages of both sides in order of time; nil when each side has one at most, and what is known of
