@@ -14,6 +14,7 @@ import (
 
 	"github.com/gameday-dev/gameday/internal/wire"
 	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture/passive"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
 
@@ -32,9 +33,10 @@ so sessions can be replayed. What redaction may have missed is found by gameday 
 The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.
 
 With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 is put together from them. This
-needs Linux, and root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are
-counted as lost. --interface any takes all interfaces. Elsewhere tcpdump captures, and --pcap - reads what it pipes. TLS cannot be
-read this way.
+needs root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are counted as lost.
+--interface any takes all interfaces. On Linux a ring of the kernel captures (--engine afpacket). In a build with -tags libpcap,
+--engine libpcap does, on other systems too; without it tcpdump captures there, and --pcap - reads what it pipes. TLS cannot
+be read this way.
 
 The flags of filters and rewriting are goreplay's, with or without their http-. They see what passes before it is redacted;
 what they leave out is counted by rule. A --middleware sees what is left, redacted, and what it gives back is recorded,
@@ -51,6 +53,7 @@ and where the disk has room for both. Until that is done the tape is the old one
 		Example: `  gameday capture --to http://127.0.0.1:9000 --listen 127.0.0.1:9001 --out shop.gdtape
   gameday capture --interface eth0 --port 8080 --out shop.gdtape
   gameday capture --interface eth0 --vxlan --port 8080 --out mirrored.gdtape
+  gameday capture --interface en0 --engine libpcap --port 8080 --out shop.gdtape
   tcpdump -i en0 -U -w - 'tcp port 8080' | gameday capture --pcap - --port 8080 --out shop.gdtape
   gameday capture --interface any --port 8080 --buffer 64MB --out shop.gdtape
   gameday capture --to http://127.0.0.1:9000 --out shop.gdtape --redact-header X-Customer --redact-json '$..email'
@@ -67,6 +70,10 @@ and where the disk has room for both. Until that is done the tape is the old one
 	f := c.Flags()
 	f.StringVar(&o.To, "to", "", "base URL of the service")
 	f.StringSliceVar(&o.Interfaces, "interface", nil, "network interface to watch instead (repeatable); any for all of them")
+	f.Func("engine", "what captures from --interface: afpacket, a ring that the kernel of Linux fills, or libpcap, in a build with -tags libpcap", func(name string) (err error) {
+		o.Engine, err = passive.ParseEngine(name)
+		return err
+	})
 	f.Var((*byteSize)(&o.Buffer), "buffer", "bytes of packets that the kernel holds while gameday is busy, with --interface (default 16MB)")
 	f.StringVar(&o.Packets, "pcap", "", "file or pipe of packets to read instead, pcap or pcapng; - for standard input")
 	f.Var((*ports)(&o.Ports), "port", "port of the service, with --interface or --pcap (repeatable)")
@@ -102,6 +109,8 @@ and where the disk has room for both. Until that is done the tape is the old one
 	c.MarkFlagsOneRequired("to", "interface", "pcap")
 	c.MarkFlagsMutuallyExclusive("to", "interface", "pcap")
 	c.MarkFlagsMutuallyExclusive("to", "port")
+	c.MarkFlagsMutuallyExclusive("to", "engine")
+	c.MarkFlagsMutuallyExclusive("pcap", "engine")
 	_ = c.MarkFlagRequired("out")
 	return c
 }

@@ -88,8 +88,11 @@ func addRuleFlags(f *pflag.FlagSet, r *wire.Rules) {
 		f.Func(flag.Name, flag.Usage, flag.Set)
 	}
 	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "prettify-http" {
+		switch name {
+		case "prettify-http":
 			return "prettify"
+		case "input-raw-engine":
+			return "engine"
 		}
 		return pflag.NormalizedName(strings.TrimPrefix(name, "http-"))
 	})

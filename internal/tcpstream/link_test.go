@@ -24,6 +24,7 @@ func TestWhatFramesBeginWithIsSteppedOver(t *testing.T) {
 		"an IP packet, nothing": {tcpstream.LinkRaw, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			require.True(t, c.link.Known())
 			talk := newTalk()
 			talk.Open()
 			talk.Send(false, []byte("request"))
@@ -40,4 +41,9 @@ func TestWhatFramesBeginWithIsSteppedOver(t *testing.T) {
 			require.Zero(t, stats.Ignored)
 		})
 	}
+}
+
+func TestWhatCannotBeReadIsNotKnown(t *testing.T) {
+	const wifi = 105 // LINKTYPE_IEEE802_11
+	require.False(t, tcpstream.LinkType(wifi).Known())
 }

@@ -21,6 +21,12 @@ const (
 	LinkSLL2     LinkType = 276 // Linux cooked capture, version 2
 )
 
+// Known reports whether frames of the type can be read.
+func (l LinkType) Known() bool {
+	_, why := network(l, nil)
+	return why != UnknownLink
+}
+
 const (
 	etherIPv4 = 0x0800
 	etherIPv6 = 0x86dd

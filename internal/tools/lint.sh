@@ -27,3 +27,7 @@ for module in . fixtures/supermarket; do
 done
 cd "$top/fixtures/supermarket" && go vet -tags mutants ./...
 cd "$top" && GOOS=darwin go build ./...
+if sh internal/tools/libpcap.sh; then
+	go vet -tags libpcap ./replay/capture/passive ./cmd/gameday
+	$tool staticcheck -tags libpcap ./replay/capture/passive
+fi

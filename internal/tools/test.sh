@@ -7,6 +7,9 @@ export GAMEDAY_PROVE=1
 # One package at a time: many of them offer load in real time, and two at once would measure each other.
 go build -race ./...
 go test -race -p 1 ./...
+if sh internal/tools/libpcap.sh; then
+	go test -race -tags libpcap ./replay/capture/passive
+fi
 (cd fixtures/supermarket && go build -race ./... && go test -race -p 1 ./...)
 game_day() { bin/gameday run scenarios/library/recommendation-down.yaml --progress plain; }
 game_day || {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
+	"github.com/gameday-dev/gameday/replay/capture/passive"
 	"github.com/gameday-dev/gameday/replay/redact"
 	"github.com/gameday-dev/gameday/replay/tape"
 )
@@ -27,8 +28,9 @@ type CaptureOptions struct {
 	Packets    string   // read instead: a file or pipe of pcap or pcapng, "-" for standard input
 	Ports      []uint16
 	VXLAN      uint16 // UDP port of tunnels that packets come through; 0 for none
-	Buffer     int64  // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
-	Remote     bool   // Listen may be an address that other machines reach
+	Engine     passive.Engine
+	Buffer     int64 // of packets that were not read yet, bytes; 0 means the default of passive.Interfaces
+	Remote     bool  // Listen may be an address that other machines reach
 	Security   Security
 	Out        string // path of the tape, or of the directory of a reel
 	Rotation   Rotation

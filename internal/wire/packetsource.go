@@ -61,7 +61,7 @@ func (o CaptureOptions) packetSource(ctx context.Context) (packetSource, error) 
 	case len(o.Ports) == 0:
 		return packetSource{}, Refused{errors.New("capture from an interface: say with --port which ports the service has")}
 	}
-	from, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, VXLAN: o.VXLAN, Buffer: o.Buffer}.Open()
+	from, err := passive.Interfaces{Names: o.Interfaces, Ports: o.Ports, VXLAN: o.VXLAN, Buffer: o.Buffer, Engine: o.Engine}.Open()
 	if err != nil {
 		return packetSource{}, err
 	}

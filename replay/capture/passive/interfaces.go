@@ -21,6 +21,8 @@ type Interfaces struct {
 	// Buffer is how many bytes of packets the kernel holds for a reader that is late, from BufferMin to BufferMax. 0
 	// means 16 MiB, which is an eighth of a second of a full link of 1 Gbit/s.
 	Buffer int64
+	// Engine gets the packets; see Engine.
+	Engine Engine
 }
 
 // Bounds of Interfaces.Buffer.

@@ -58,21 +58,15 @@ type ring struct {
 
 var _ Packets = (*ring)(nil)
 
-// Open captures TCP packets of the ports. It needs CAP_NET_RAW, which root has, and does not disturb the traffic: when
-// the reader is too slow the kernel drops copies, and Dropped counts them. The caller closes what it returns.
-func (i Interfaces) Open() (Packets, error) {
-	indexes, err := i.indexes()
-	if err != nil {
-		return nil, err
-	}
-	buffer, err := i.buffer()
-	if err != nil {
-		return nil, err
-	}
+// defaultEngine needs neither cgo nor a library.
+const defaultEngine = AFPacket
+
+// afpacket captures from the interfaces with the given numbers. It needs CAP_NET_RAW.
+func (i Interfaces) afpacket(indexes []int, buffer int) (Packets, error) {
 	name := strings.Join(i.Names, ", ")
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if errors.Is(err, unix.EPERM) {
-		return nil, fmt.Errorf("capture from %s: %w: run as root, or allow the binary once with: setcap cap_net_raw+ep gameday", name, err)
+		return nil, fmt.Errorf("capture from %s: %w: %s", name, err, mayCapture)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("capture from %s: open packet socket: %w", name, err)
