@@ -46,8 +46,12 @@ type Options struct {
 // bookEvery is how often, in the time of the packets, the accounts are handed on.
 const bookEvery = time.Second
 
-// drainMax is how long a capture that is asked to end reads what was captured before.
-const drainMax = time.Second
+// How long a capture that is asked to end reads what was captured before: drainMax at most, and at least keepMax, for so
+// long a source may keep back what it has (see blockAge).
+const (
+	drainMax = time.Second
+	keepMax  = 200 * time.Millisecond
+)
 
 // A Watch records what packets tell. Its Tap says how it is doing, and stops it.
 type Watch struct {
@@ -95,15 +99,8 @@ func (w *Watch) Run(ctx context.Context) error {
 }
 
 func (w *Watch) read(ctx context.Context) error {
-	var stop time.Time // when to leave what is still there
+	var asked time.Time // when the capture was seen to be asked to end; that is no error
 	for n := 0; ; n++ {
-		if n%256 == 0 && ctx.Err() != nil { // asked to end: that is no error
-			if stop.IsZero() {
-				stop = time.Now().Add(drainMax)
-			} else if time.Now().After(stop) {
-				return nil
-			}
-		}
 		p, err := w.from.Next()
 		if errors.Is(err, io.EOF) || ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
@@ -112,19 +109,26 @@ func (w *Watch) read(ctx context.Context) error {
 			return err
 		}
 		w.now = max(w.now, p.At.UnixNano())
-		if len(p.Data) > 0 {
-			w.assembler.Packet(p.At, tcpstream.LinkType(p.Link), p.Data, p.Wire)
-		} else {
-			if ctx.Err() != nil {
-				return nil // and everything that was there is read
-			}
+		idle := len(p.Data) == 0
+		if idle {
 			w.assembler.Advance(p.At)
+		} else {
+			w.assembler.Packet(p.At, tcpstream.LinkType(p.Link), p.Data, p.Wire)
 		}
 		if w.now-w.booked >= int64(bookEvery) {
 			w.books(p.At)
 			if err := w.collector.in.Err(); err != nil {
 				return err
 			}
+		}
+		if !idle && n%256 != 0 || ctx.Err() == nil {
+			continue
+		}
+		if asked.IsZero() {
+			asked = time.Now()
+		}
+		if since := time.Since(asked); since > drainMax || idle && since > keepMax {
+			return nil
 		}
 	}
 }
