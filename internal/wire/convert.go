@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,12 +110,21 @@ type conversion struct {
 	in       capture.Importer // the source, when it is no tape
 	meta     tape.Meta        // of a tape that holds it
 	unfit    replay.Tally
+	talks    map[uint64]bool // numbers of exchanges that were written and may have messages
+	unsaid   replay.Tally    // messages that were not written, by cause
 
 	out     replay.Recorder
 	end     []func() error // closes what is written, in this order
 	tape    *tape.Writer   // out, when it is a tape
 	sketch  *sketch        // what out writes to, when it is none
 	written uint64
+	said    uint64 // messages
+}
+
+// An event is an exchange, or a message of one.
+type event struct {
+	x *replay.Exchange
+	m *replay.Message
 }
 
 func (c *conversion) open() (err error) {
@@ -141,24 +151,40 @@ func (c *conversion) open() (err error) {
 	return nil
 }
 
-// next returns the next exchange that the rules keep, changed and redacted.
-func (c *conversion) next() (*replay.Exchange, error) {
+// next returns the next exchange that the rules keep, changed and redacted, or the next message.
+func (c *conversion) next() (e event, err error) {
 	for {
-		x, err := c.source.Next()
-		if err != nil {
-			return nil, err
+		if speaks, ok := c.source.(replay.Chronicle); ok {
+			e.x, e.m, err = speaks.NextEvent()
+		} else {
+			e.x, err = c.source.Next()
 		}
-		if c.rules.Apply(x) != "" { // filters may look at credentials
+		switch {
+		case err != nil:
+			return event{}, err
+		case e.m != nil:
+			if c.redactor != nil {
+				redactMessage(c.redactor, e.m)
+			}
+			return e, nil
+		case c.rules.Apply(e.x) != "": // filters may look at credentials
 			continue
 		}
 		if c.o.Prettify {
-			x.Prettify()
+			e.x.Prettify()
 		}
 		if c.redactor != nil {
-			c.redactor.Exchange(x)
+			c.redactor.Exchange(e.x)
 		}
-		return x, nil
+		return e, nil
 	}
+}
+
+// redactMessage redacts a message as what it is: a body without a header.
+func redactMessage(r *redact.Redactor, m *replay.Message) {
+	x := &replay.Exchange{Session: m.Session, Body: m.Body, Size: m.Size}
+	r.Exchange(x)
+	m.Session, m.Body, m.Size = x.Session, x.Body, x.Size
 }
 
 func (c *conversion) create() error {
@@ -199,23 +225,60 @@ func (c *conversion) create() error {
 	return nil
 }
 
-// copy writes x, which is nil for an empty source, and everything behind it.
-func (c *conversion) copy(ctx context.Context, x *replay.Exchange) (err error) {
-	for x != nil {
+// copy writes e, which is empty for an empty source, and everything behind it.
+func (c *conversion) copy(ctx context.Context, e event) (err error) {
+	for e != (event{}) {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("convert %s: stopped after %d exchanges: %w", c.o.From, c.written, context.Cause(ctx))
 		}
-		switch err := c.out.Record(x); {
-		case err == nil:
-			c.written++
-		case errors.Is(err, capture.ErrUnfit):
-			c.unfit.Count(err.Error(), 1)
-		default:
+		if e.m != nil {
+			err = c.say(e.m)
+		} else {
+			err = c.write(e.x)
+		}
+		if err != nil {
 			return err
 		}
-		if x, err = c.next(); err != nil && !errors.Is(err, io.EOF) {
+		if e, err = c.next(); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *conversion) write(x *replay.Exchange) error {
+	switch err := c.out.Record(x); {
+	case err == nil:
+		c.written++
+	case errors.Is(err, capture.ErrUnfit):
+		c.unfit.Count(err.Error(), 1)
+		return nil
+	default:
+		return err
+	}
+	if r := x.Response; r != nil && r.Status == http.StatusSwitchingProtocols {
+		if c.talks == nil {
+			c.talks = make(map[uint64]bool)
+		}
+		c.talks[x.Seq] = true
+	}
+	return nil
+}
+
+// lostFormat is the cause of messages that the format has no place for.
+const lostFormat = "not in this format"
+
+// say writes a message, if its exchange was written, and the format has messages.
+func (c *conversion) say(m *replay.Message) error {
+	to, ok := c.out.(replay.Messenger)
+	switch {
+	case !ok:
+		c.unsaid.Count(lostFormat, 1)
+	case !c.talks[m.Exchange]:
+		c.unsaid.Count(capture.LostExchange, 1)
+	default:
+		c.said++
+		return to.Message(m)
 	}
 	return nil
 }
@@ -250,6 +313,10 @@ func (c *conversion) counts() replay.Counts {
 		sum.Captured = c.written
 	}
 	sum.Shape = min(sum.Shape, sum.Captured)
+	sum.Messages = c.said
+	for cause, n := range c.unsaid {
+		sum.MessagesLost.Count(cause, n)
+	}
 	return sum
 }
 

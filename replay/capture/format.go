@@ -61,7 +61,7 @@ func Open(path string, o ImportOptions) (Importer, error) {
 	}
 	in.in = all
 	in.missing(names)
-	return in, nil
+	return in.speaking(), nil
 }
 
 // Read imports a stream, plain or gzip; name stands in errors. Close does not close r.
@@ -70,7 +70,15 @@ func Read(r io.Reader, name string, o ImportOptions) (Importer, error) {
 	if err != nil {
 		return nil, err // not a nil importer in an interface
 	}
-	return in, nil
+	return in.speaking(), nil
+}
+
+// speaking is the importer in a form that has messages, where the format knows them.
+func (i *importer) speaking() Importer {
+	if h, ok := i.reading.(*har); ok {
+		return &archive{importer: i, har: h}
+	}
+	return i
 }
 
 func read(r io.Reader, name string, o ImportOptions) (*importer, error) {

@@ -27,10 +27,14 @@ type har struct {
 	json    *values
 	entries bool // within log.entries
 	session *sessions
+
+	talks     map[*replay.Exchange][]*replay.Message // of exchanges that have not gone out
+	said      []*replay.Message                      // of the others, in order of time
+	saidBytes int                                    // of both
 }
 
 func newHAR(to *importer, f *file) *har {
-	return &har{to: to, json: newValues(f.r), session: newSessions(to.o.Sessions)}
+	return &har{to: to, json: newValues(f.r), session: newSessions(to.o.Sessions), talks: make(map[*replay.Exchange][]*replay.Message)}
 }
 
 func (h *har) read() error {
@@ -59,6 +63,7 @@ func (h *har) read() error {
 	if err == nil {
 		var x *replay.Exchange
 		if x, err = e.exchange(); err == nil {
+			h.messages(x, e.Messages)
 			h.to.window.push(x, e.begin().UnixNano(), 0)
 			return nil
 		}
@@ -67,7 +72,10 @@ func (h *har) read() error {
 	return nil
 }
 
-func (h *har) settle(x *replay.Exchange) { x.Session = h.session.name(x) }
+func (h *har) settle(x *replay.Exchange) {
+	x.Session = h.session.name(x)
+	h.speak(x)
+}
 
 // The parts of an entry that are of use. Times are milliseconds, -1 where a phase did not happen.
 type (
@@ -79,6 +87,8 @@ type (
 		Cache      struct{}    `json:"cache"`
 		Timings    harTimings  `json:"timings"`
 		Connection string      `json:"connection,omitempty"`
+
+		Messages []json.RawMessage `json:"_webSocketMessages,omitempty"` // harMessage each
 	}
 	harTimings struct {
 		Blocked float64 `json:"blocked,omitempty"`
