@@ -50,6 +50,21 @@ func TestWhatAProgramAsksOfOthersIsRecorded(t *testing.T) {
 			require.Equal(t, "part 0;part 1;part 2;", string(x.Response.Body))
 			require.Equal(t, replay.Header{{Name: "X-Sum", Value: "3"}}, x.Response.Trailer)
 		}},
+		{"a call of gRPC with two messages each way", func(c *http.Client) error {
+			resp, err := c.Post("http://"+service+"/a", "application/grpc", strings.NewReader("\x00\x00\x00\x00\x01a\x00\x00\x00\x00\x02bc"))
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(io.Discard, resp.Body)
+			return errors.Join(err, resp.Body.Close())
+		}, func(t *testing.T, x *replay.Exchange) {
+			sizes := make(map[bool][]int64)
+			for _, b := range x.Beats {
+				sizes[b.FromServer] = append(sizes[b.FromServer], b.Size)
+				require.Positive(t, b.At)
+			}
+			require.Equal(t, map[bool][]int64{false: {6, 7}, true: {6, 7}}, sizes)
+		}},
 		{"an answer without a body", func(c *http.Client) error {
 			resp, err := c.Head("http://" + service + "/a")
 			if err != nil {
