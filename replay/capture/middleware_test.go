@@ -76,6 +76,9 @@ var middlewares = map[string]func(*program){
 	"rewrite": each(func(_ byte, id, payload string) (string, string) {
 		return id, strings.Replace(payload, "GET /", "GET /v2/", 1)
 	}),
+	"longer": each(func(_ byte, id, payload string) (string, string) {
+		return id, strings.Replace(strings.Replace(payload, "\r\n\r\na=b", "\r\n\r\na=bcd", 1), "Content-Length: 3", "Content-Length: 5", 1)
+	}),
 	"requests": each(func(kind byte, id, payload string) (string, string) {
 		if kind != '1' {
 			return id, ""
@@ -84,6 +87,12 @@ var middlewares = map[string]func(*program){
 	}),
 	"odd": each(func(_ byte, id, payload string) (string, string) {
 		if strings.Contains(payload, "/even") {
+			return id, ""
+		}
+		return id, payload
+	}),
+	"healthless": each(func(_ byte, id, payload string) (string, string) {
+		if strings.Contains(payload, " /health/") {
 			return id, ""
 		}
 		return id, payload
