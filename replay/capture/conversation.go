@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,7 @@ import (
 type conversation struct {
 	net.Conn
 	visit *visit
+	talk  *Talk
 	early io.Reader // what net/http had read already of what follows the request; may be nil
 	over  func()
 
@@ -28,28 +28,15 @@ type conversation struct {
 	head    []byte // of the response, as far as it was written
 	handed  bool   // the exchange was recorded, or given up
 	opened  atomic.Bool
-	speaks  bool // it is a WebSocket; set before opened
-
-	client, server frames
-	parted         atomic.Bool // a close frame was seen
-	left           atomic.Bool // the client was gone first
-
-	out atomic.Bool // its exchange was not recorded, so its messages are not
-
-	// Used by the recording goroutine alone.
-	session                string
-	away                   *absence // its exchange is with the middleware
-	fromClient, fromServer inflater
+	left    atomic.Bool // the client was gone first
 }
 
 const switchHeadMax = 64 << 10
 
 // converse takes over a connection that a handler hijacked.
 func (v *visit) converse(c net.Conn, rw *bufio.ReadWriter) (*conversation, *bufio.ReadWriter) {
-	talk := &conversation{Conn: c, visit: v}
+	talk := &conversation{Conn: c, visit: v, talk: newTalk(v.tap, v.x.Seq)}
 	talk.over = v.tap.talk(talk)
-	talk.client = frames{talk: talk}
-	talk.server = frames{talk: talk, fromServer: true}
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Peek(n) // that many are there
 		talk.early = bytes.NewReader(bytes.Clone(early))
@@ -70,8 +57,8 @@ func (c *conversation) Read(b []byte) (n int, err error) {
 	if n == 0 && err == nil {
 		n, err = c.Conn.Read(b)
 	}
-	if c.opened.Load() && c.speaks {
-		c.client.feed(b[:n])
+	if c.opened.Load() {
+		c.talk.Say(false, c.now(), b[:n])
 	}
 	if err != nil {
 		c.left.Store(true)
@@ -85,8 +72,8 @@ func (c *conversation) Write(b []byte) (int, error) {
 	if !c.opened.Load() {
 		said = c.watchHead(b)
 	}
-	if c.opened.Load() && c.speaks {
-		c.server.feed(said)
+	if c.opened.Load() {
+		c.talk.Say(true, c.now(), said)
 	}
 	n, err := c.Conn.Write(b)
 	if err != nil {
@@ -108,35 +95,21 @@ func (c *conversation) Close() error {
 	c.over()
 	c.opening.Lock()
 	c.giveUp() // when it ends before the head was written
-	c.breakOff()
+	if c.opened.Load() {
+		c.talk.End(!c.left.Load(), c.now())
+	}
 	c.opening.Unlock()
 	return c.Conn.Close()
 }
 
-// abnormal is the status that RFC 6455 keeps for connections that end without a close frame: none ever has it.
-const abnormal = "\x03\xee" // 1006
-
-// breakOff records the end of a WebSocket that nobody announced, as a close frame that was never sent. The caller holds
-// the lock.
-func (c *conversation) breakOff() {
-	if !c.opened.Load() || !c.speaks || c.parted.Swap(true) || c.out.Load() {
-		return
-	}
-	t := c.visit.tap
-	if !t.queue.reserve(len(abnormal)) {
-		t.queue.loseMessage(replay.LostLimit)
-		return
-	}
-	t.queue.put(parcel{talk: c, m: &said{Message: replay.Message{
-		Exchange: c.visit.x.Seq, At: time.Since(t.o.Start), FromServer: !c.left.Load(), Kind: replay.CloseMessage, Body: []byte(abnormal), Size: int64(len(abnormal)),
-	}}})
-}
+// now is the time on the axis of the capture.
+func (c *conversation) now() time.Duration { return time.Since(c.visit.tap.o.Start) }
 
 // giveUp records the exchange without what could not be read of its response. The caller holds the lock.
 func (c *conversation) giveUp() {
 	if !c.handed {
 		c.handed, c.head = true, nil
-		c.visit.hand(c)
+		c.visit.hand(c.talk)
 	}
 }
 
@@ -173,35 +146,8 @@ func (c *conversation) open(h replay.Header) {
 	v := c.visit
 	v.header, v.complete = h, true
 	v.firstByte = time.Since(v.began)
-	deflate, known := extensionsOf(h.Get("Sec-WebSocket-Extensions"))
-	c.fromClient = inflater{forget: deflate.clientForgets}
-	c.fromServer = inflater{forget: deflate.serverForgets}
-	c.speaks = v.status == http.StatusSwitchingProtocols && strings.EqualFold(h.Get("Upgrade"), "websocket") && known
+	c.talk.agree(v.status, h)
 	c.handed = true
-	v.hand(c)
+	v.hand(c.talk)
 	c.opened.Store(true)
-}
-
-// said is a message on its way to the recorder.
-type said struct {
-	replay.Message
-	packed bool   // by permessage-deflate
-	nth    uint64 // of the packed ones of its direction, from 0
-}
-
-// unpack decompresses a message, on the recording goroutine; false means that it cannot be.
-func (c *conversation) unpack(m *said) bool {
-	if !m.packed {
-		return true
-	}
-	in := &c.fromClient
-	if m.FromServer {
-		in = &c.fromServer
-	}
-	plain, err := in.message(m)
-	if err != nil {
-		return false
-	}
-	m.Body, m.Size = plain, int64(len(plain))
-	return true
 }

@@ -10,9 +10,10 @@ import (
 // frames reads one direction of a WebSocket (RFC 6455) as its bytes pass, and puts messages
 // together. What it cannot follow ends the recording of this direction, never the traffic.
 type frames struct {
-	talk       *conversation
+	talk       *Talk
 	fromServer bool
-	lost       bool // the rest of the direction cannot be read
+	lost       bool          // the rest of the direction cannot be read
+	passed     time.Duration // when the bytes at hand did, since the start of the capture
 
 	head   [14]byte
 	have   int    // bytes of head
@@ -44,7 +45,8 @@ const (
 )
 
 // feed takes the next bytes of the direction.
-func (f *frames) feed(b []byte) {
+func (f *frames) feed(b []byte, at time.Duration) {
+	f.passed = at
 	for len(b) > 0 && !f.lost {
 		if f.now == nil {
 			b = f.header(b)
@@ -113,18 +115,20 @@ func (f *frames) begin() {
 	switch {
 	case code >= opControl:
 		bad = bad || f.left > 125 || f.head[0]&finBit == 0
-		*p = part{held: held{tap: f.talk.visit.tap}, kind: replay.MessageKind(code), begun: true}
+		*p = part{held: held{tap: f.talk.tap}, kind: replay.MessageKind(code), begun: true}
 	case code == opContinuation:
 		bad = bad || !p.begun
 	default:
-		bad = bad || p.begun
+		if bad = bad || p.begun; bad {
+			break
+		}
 		*p = part{
-			held: held{tap: f.talk.visit.tap}, kind: replay.MessageKind(code),
+			held: held{tap: f.talk.tap}, kind: replay.MessageKind(code),
 			packed: f.head[0]&packedBit != 0, begun: true,
 		}
 	}
 	if bad {
-		f.lose()
+		f.lose(replay.LostParse)
 		return
 	}
 	f.now = p
@@ -155,7 +159,7 @@ func (f *frames) end() {
 	if f.head[0]&finBit == 0 {
 		return
 	}
-	t := f.talk.visit.tap
+	t := f.talk.tap
 	body, size := p.held.take()
 	p.begun = false
 	if p.kind > replay.CloseMessage { // ping and pong
@@ -170,7 +174,7 @@ func (f *frames) end() {
 		f.packed++
 	}
 	m.Message = replay.Message{
-		Exchange: f.talk.visit.x.Seq, At: time.Since(t.o.Start), FromServer: f.fromServer, Kind: p.kind, Body: body, Size: size,
+		Exchange: f.talk.exchange, At: f.passed, FromServer: f.fromServer, Kind: p.kind, Body: body, Size: size,
 	}
 	if f.talk.out.Load() {
 		t.queue.release(len(body))
@@ -180,9 +184,11 @@ func (f *frames) end() {
 	t.queue.put(parcel{m: m, talk: f.talk})
 }
 
-// lose gives the direction up: what follows is no WebSocket.
-func (f *frames) lose() {
+// lose gives the direction up: what follows is no WebSocket, or not known to be.
+func (f *frames) lose(cause string) {
 	f.lost, f.now = true, nil
-	f.talk.visit.tap.queue.release(len(f.data.held.b))
-	f.talk.visit.tap.queue.loseMessage(replay.LostParse)
+	if f.data.begun { // else what it held is the recorder's
+		f.talk.tap.queue.release(len(f.data.held.b))
+	}
+	f.talk.tap.queue.loseMessage(cause)
 }

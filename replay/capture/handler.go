@@ -177,8 +177,8 @@ func (v *visit) finish() {
 	v.hand(nil)
 }
 
-// hand gives the exchange away, and the conversation that it begins.
-func (v *visit) hand(talk *conversation) {
+// hand gives the exchange away, and the talk that it begins.
+func (v *visit) hand(talk *Talk) {
 	if v.finished {
 		return
 	}

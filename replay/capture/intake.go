@@ -32,6 +32,19 @@ func (i Intake) Put(x *replay.Exchange) {
 	i.queue.put(parcel{x: x})
 }
 
+// Converse is Put for an exchange whose response switched the connection. It returns what records what is said from then on; nil when
+// that is no WebSocket, or is not captured.
+func (i Intake) Converse(x *replay.Exchange) *Talk {
+	talk := newTalk(i.Tap, x.Seq)
+	talk.agree(x.Response.Status, x.Response.Header)
+	if !talk.speaks || i.spares(x) != "" {
+		i.Put(x)
+		return nil
+	}
+	i.queue.put(parcel{x: x, talk: talk})
+	return talk
+}
+
 // LeaveOut counts one exchange as left out by a rule.
 func (i Intake) LeaveOut(rule string) { i.queue.filtered(rule) }
 

@@ -39,7 +39,7 @@ type queue struct {
 type parcel struct {
 	x    *replay.Exchange
 	m    *said
-	talk *conversation // that x begins, or that m is of
+	talk *Talk // that x begins, or that m is of
 
 	held      int  // bytes of bodies that were reserved for it
 	truncated bool // a body was over the limit

@@ -1,11 +1,13 @@
 package passive
 
 import (
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday/internal/tcpstream"
 	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
 )
 
 // waitingMax bounds the requests of one connection that wait for their responses; further ones are recorded without.
@@ -19,10 +21,11 @@ type conn struct {
 	c        *collector
 	tcp      tcpstream.Conn
 	req, res reader
-	waiting  []*exchange // requests whose response has not begun, oldest first
-	up       *exchange   // whose request is being read
-	down     *exchange   // whose response is being read; nil when it belongs to none that is known
-	interim  bool        // the response being read is followed by another: 100 Continue
+	waiting  []*exchange   // requests whose response has not begun, oldest first
+	up       *exchange     // whose request is being read
+	down     *exchange     // whose response is being read; nil when it belongs to none that is known
+	interim  bool          // the response being read is followed by another: 100 Continue
+	talk     *capture.Talk // after the connection was switched to a WebSocket
 
 	carried bool // there were bytes
 	spoke   bool // and a message among them
@@ -67,11 +70,27 @@ func (k *conn) Data(s tcpstream.Segment) {
 func (k *conn) Gap(g tcpstream.Gap) {
 	at := k.c.since(g.At)
 	k.c.in.Lose(replay.Gap{From: at, To: at, Cause: string(g.Cause)})
-	k.reader(g.Direction).gap(g.Bytes)
+	r := k.reader(g.Direction)
+	if k.talk != nil && r.state == switched {
+		k.talk.Miss(g.Direction == tcpstream.ToClient)
+	}
+	r.gap(g.Bytes)
+}
+
+// say takes bytes of another protocol, which took over.
+func (k *conn) say(fromServer bool, at int64, b []byte) {
+	if k.talk == nil {
+		k.c.tally.skip(fateSwitched, len(b))
+		return
+	}
+	k.talk.Say(fromServer, k.c.since(at), b)
 }
 
 // End ends what is under way in one direction.
 func (k *conn) End(d tcpstream.Direction, at int64, how tcpstream.End) {
+	if k.talk != nil && (how == tcpstream.Closed || how == tcpstream.Reset) {
+		k.talk.End(d == tcpstream.ToClient, k.c.since(at))
+	}
 	if d == tcpstream.ToServer {
 		k.endRequests(at, how)
 	} else {
@@ -168,6 +187,10 @@ func (k *conn) emit(e *exchange) {
 		return
 	}
 	e.x.Body, e.x.Size = e.request.kept, max(e.x.Size, e.request.size)
+	if r := e.x.Response; r != nil && r.Status == http.StatusSwitchingProtocols {
+		k.talk = k.c.in.Converse(e.x)
+		return
+	}
 	k.c.in.Put(e.x)
 }
 

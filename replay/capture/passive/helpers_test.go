@@ -30,12 +30,18 @@ var (
 // shelf is a recorder that keeps everything.
 type shelf struct {
 	exchanges []*replay.Exchange
+	messages  []*replay.Message
 	gaps      []replay.Gap
 	ledger    replay.Ledger
 }
 
 func (s *shelf) Record(x *replay.Exchange) error {
 	s.exchanges = append(s.exchanges, x)
+	return nil
+}
+
+func (s *shelf) Message(m *replay.Message) error {
+	s.messages = append(s.messages, m)
 	return nil
 }
 

@@ -33,7 +33,7 @@ const (
 	chunkEnd                // the line end behind a chunk
 	trailer                 // lines behind the last chunk
 	untilClose              // a body that ends with the stream
-	switched                // another protocol took over: nothing is read
+	switched                // another protocol took over
 	foreign                 // never was HTTP/1: nothing is read
 )
 
@@ -62,6 +62,7 @@ type sink interface {
 	complete() state
 	// broken says that messages are missing, and that the one under way, if any, cannot be read further.
 	broken(first place, begun bool)
+	other(b []byte) // bytes of another protocol, which took over
 	// malformed says that the stream is not what it should be, and returns what to do about it: seek or foreign.
 	malformed(error) state
 }
@@ -120,7 +121,7 @@ func (r *reader) step(b []byte, start bool) int {
 	case untilClose:
 		r.out.body(b)
 	case switched:
-		r.tally.skip(fateSwitched, len(b))
+		r.out.other(b)
 	case foreign:
 		r.tally.skip(fateForeign, len(b))
 	}

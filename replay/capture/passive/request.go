@@ -75,6 +75,8 @@ func (r *requests) complete() state {
 	return idle
 }
 
+func (r *requests) other(b []byte) { (*conn)(r).say(false, r.req.now.at, b) }
+
 func (r *requests) broken(first place, begun bool) {
 	k := (*conn)(r)
 	k.abandon(first, begun, replay.LostGap)

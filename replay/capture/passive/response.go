@@ -102,6 +102,8 @@ func (r *responses) complete() state {
 	return switched
 }
 
+func (r *responses) other(b []byte) { (*conn)(r).say(true, r.res.now.at, b) }
+
 func (r *responses) broken(place, bool) {
 	k := (*conn)(r)
 	k.abort()
