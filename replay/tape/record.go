@@ -253,7 +253,7 @@ type decoder struct {
 	payload []byte
 	frame   int64 // where it stands in the file
 
-	rest  []byte
+	rest  []byte // of the payload, behind the window
 	table []known
 	at    time.Duration
 	seq   uint64
@@ -263,7 +263,7 @@ type decoder struct {
 	// their frame.
 	both   []both
 	fields []replay.Field
-	bytes  []byte
+	window []byte // whole records, a copy
 
 	library  *library // nil: bodies that stand elsewhere are not wanted
 	referred int      // bytes of them, in this frame
@@ -272,7 +272,7 @@ type decoder struct {
 // known is an entry of a frame's string table.
 type known struct {
 	s   string
-	own bool // else it lies in the slab of the first record that has it
+	own bool // else it lies in the window of the first record that has it
 }
 
 // both is an exchange with its response.
@@ -284,7 +284,7 @@ type both struct {
 const (
 	bothSlab  = 32       // 12 KiB
 	fieldSlab = 256      // 8 KiB
-	byteSlab  = 16 << 10 // of which one record takes a quarter at most
+	windowMax = 16 << 10 // but for a record that is larger
 )
 
 func (d *decoder) newBoth() *both {
@@ -309,25 +309,35 @@ func (d *decoder) newHeader(n int) replay.Header {
 	return h
 }
 
-// keep copies bytes of the frame, whose place is used again. Nobody else has what it returns.
-func (d *decoder) keep(b []byte) []byte {
-	if len(b) > byteSlab/4 {
-		return bytes.Clone(b)
+// open copies the next records of the frame, whose place is used again. Nobody else has what they are cut from.
+func (d *decoder) open() {
+	n := 0
+	for n < len(d.rest) {
+		length, k := binary.Uvarint(d.rest[n:])
+		if k <= 0 || length > uint64(len(d.rest)-n-k) {
+			break
+		}
+		next := n + k + int(length)
+		if n > 0 && next > windowMax {
+			break
+		}
+		n = next
 	}
-	if len(b) > len(d.bytes) {
-		d.bytes = make([]byte, byteSlab)
+	if n == 0 { // the next record has no end: as much of it as tells so
+		n = min(len(d.rest), binary.MaxVarintLen64)
 	}
-	kept := d.bytes[:len(b):len(b)]
-	d.bytes = d.bytes[copy(kept, b):]
-	return kept
+	d.window, d.rest = bytes.Clone(d.rest[:n]), d.rest[n:]
 }
 
 // reset begins with the frame at a place of the file. The payload may change once next has returned nothing or an error.
 func (d *decoder) reset(payload []byte, frame int64) {
-	clear(d.table) // their slabs can go
+	clear(d.table) // their windows can go
 	d.payload, d.frame, d.referred = payload, frame, 0
-	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
+	d.rest, d.window, d.table, d.at, d.seq = payload, nil, d.table[:0], 0, 0
 }
+
+// left is how many bytes of the frame were not looked at.
+func (d *decoder) left() int { return len(d.window) + len(d.rest) }
 
 // decoded is one record: one of its fields is set, none at the end of the frame.
 type decoded struct {
@@ -338,7 +348,7 @@ type decoded struct {
 
 // next returns the next record of the frame.
 func (d *decoder) next() (r decoded, err error) {
-	for len(d.rest) > 0 {
+	for d.left() > 0 {
 		kind, f, bodies, err := d.record()
 		if err != nil {
 			return r, err
@@ -364,12 +374,15 @@ func (d *decoder) next() (r decoded, err error) {
 
 // record takes the next record apart. One of an unknown kind is stepped over.
 func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
-	n, k := binary.Uvarint(d.rest)
-	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
+	if len(d.window) == 0 {
+		d.open()
+	}
+	n, k := binary.Uvarint(d.window)
+	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.window)-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad length", errRecord)
 	}
-	record := d.rest[k : k+int(n)]
-	d.rest = d.rest[k+int(n):]
+	record := d.window[k : k+int(n)]
+	d.window = d.window[k+int(n):]
 	size, k := binary.Uvarint(record[1:])
 	if k <= 0 || size > uint64(len(record)-1-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad head length", errRecord)
@@ -377,15 +390,18 @@ func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
 	if kind = record[0]; kind < recordExchange || kind > recordBeats {
 		return kind, head, nil, nil
 	}
-	kept := d.keep(record[1+k:])
-	text := kept[:size]
-	return kind, fields{s: unsafe.String(unsafe.SliceData(text), len(text)), d: d}, kept[size:], nil // nobody writes to text again
+	text := record[1+k : 1+k+int(size)]
+	return kind, fields{s: unsafe.String(unsafe.SliceData(text), len(text)), d: d}, record[1+k+int(size):], nil // nobody writes to text again
 }
 
 // follows reports whether the next record is of a kind.
 func (d *decoder) follows(kind byte) bool {
-	n, k := binary.Uvarint(d.rest)
-	return k > 0 && n > 0 && k < len(d.rest) && d.rest[k] == kind
+	b := d.window
+	if len(b) == 0 {
+		b = d.rest
+	}
+	n, k := binary.Uvarint(b)
+	return k > 0 && n > 0 && k < len(b) && b[k] == kind
 }
 
 // beats adds to an exchange what stands behind it and belongs to it, and so is no record of its own.
@@ -444,9 +460,12 @@ func timeStep(kind byte, b []byte) int64 {
 // fields reads the head of one record. After the first error it yields zeros.
 type fields struct {
 	s   string
+	at  int // what is before it was read
 	d   *decoder
 	err error
 }
+
+func (f *fields) left() int { return len(f.s) - f.at }
 
 func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 	both := f.d.newBoth()
@@ -481,7 +500,7 @@ func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 		}
 		x.Response = r
 	}
-	if f.err == nil && (len(f.s) > 0 || len(bodies) > 0) {
+	if f.err == nil && (f.left() > 0 || len(bodies) > 0) {
 		f.fail("bytes left over")
 	}
 	return x, f.err
@@ -502,7 +521,7 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
 	m.Kind = replay.MessageKind(f.uvarint())
 	m.Body, m.Size, bodies = f.body(bodies, false)
-	if f.err == nil && (len(f.s) > 0 || len(bodies) > 0) {
+	if f.err == nil && (f.left() > 0 || len(bodies) > 0) {
 		f.fail("bytes left over")
 	}
 	return m, f.err
@@ -510,7 +529,7 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 
 func (f *fields) beats() ([]replay.Beat, error) {
 	n := f.uvarint()
-	if n > uint64(len(f.s)/2) {
+	if n > uint64(f.left()/2) {
 		f.fail("more messages than bytes")
 		return nil, f.err
 	}
@@ -520,7 +539,7 @@ func (f *fields) beats() ([]replay.Beat, error) {
 		size := f.uvarint()
 		all[i] = replay.Beat{At: at, FromServer: size&1 != 0, Size: int64(size >> 1)}
 	}
-	if f.err == nil && len(f.s) > 0 {
+	if f.err == nil && f.left() > 0 {
 		f.fail("bytes left over")
 	}
 	return all, f.err
@@ -530,28 +549,29 @@ func (f *fields) fail(what string) {
 	if f.err == nil {
 		f.err = fmt.Errorf("%w: %s", errRecord, what)
 	}
-	f.s = ""
+	f.s, f.at = "", 0
 }
 
-// uvarint is binary.Uvarint for a string, so that the head is copied once.
+// uvarint is binary.Uvarint for a string.
 func (f *fields) uvarint() uint64 {
-	if len(f.s) > 0 && f.s[0] < 0x80 {
-		v := uint64(f.s[0])
-		f.s = f.s[1:]
-		return v
+	if f.at < len(f.s) && f.s[f.at] < 0x80 {
+		f.at++
+		return uint64(f.s[f.at-1])
 	}
 	return f.long()
 }
 
 func (f *fields) long() uint64 {
 	var v uint64
-	for i := 0; i < len(f.s) && i < binary.MaxVarintLen64; i++ {
-		c := f.s[i]
+	for i, c := range []byte(f.s[f.at:]) {
+		if i == binary.MaxVarintLen64 {
+			break
+		}
 		if c < 0x80 {
 			if i == binary.MaxVarintLen64-1 && c > 1 {
 				break
 			}
-			f.s = f.s[i+1:]
+			f.at += i + 1
 			return v | uint64(c)<<(7*i)
 		}
 		v |= uint64(c&0x7f) << (7 * i)
@@ -567,24 +587,28 @@ func (f *fields) varint() int64 {
 
 func (f *fields) string() string {
 	ref := f.uvarint()
-	if ref > 0 {
-		if ref > uint64(len(f.d.table)) {
-			f.fail("unknown string")
-			return ""
-		}
-		k := &f.d.table[ref-1]
-		if !k.own { // lest who keeps this record keeps the slab of that other one
-			k.s, k.own = strings.Clone(k.s), true
-		}
-		return k.s
+	if ref == 0 {
+		return f.newString()
 	}
+	if ref > uint64(len(f.d.table)) {
+		f.fail("unknown string")
+		return ""
+	}
+	k := &f.d.table[ref-1]
+	if !k.own { // lest who keeps this record keeps the window of that other one
+		k.s, k.own = strings.Clone(k.s), true
+	}
+	return k.s
+}
+
+func (f *fields) newString() string {
 	n := f.uvarint()
-	if n > stringMax || n > uint64(len(f.s)) {
+	if n > stringMax || n > uint64(f.left()) {
 		f.fail("string too long")
 		return ""
 	}
-	s := f.s[:n]
-	f.s = f.s[n:]
+	s := f.s[f.at : f.at+int(n)]
+	f.at += int(n)
 	if len(s) <= tableString && len(f.d.table) < tableMax {
 		f.d.table = append(f.d.table, known{s: s})
 	}
@@ -593,7 +617,7 @@ func (f *fields) string() string {
 
 func (f *fields) header() replay.Header {
 	n := f.uvarint()
-	if n > headersMax || n > uint64(len(f.s)) { // a line takes at least two bytes
+	if n > headersMax || n > uint64(f.left()) { // a line takes at least two bytes
 		f.fail("too many header lines")
 		return nil
 	}
@@ -627,7 +651,7 @@ func (f *fields) body(b []byte, elsewhere bool) (body []byte, whole int64, rest 
 	if n > 0 {
 		body = b[:n:n]
 		if d := f.d; d.library != nil {
-			d.library.add(place{d.frame, uint64(len(d.payload) - len(d.rest) - len(b))}, body)
+			d.library.add(place{d.frame, uint64(len(d.payload) - d.left() - len(b))}, body)
 		}
 	}
 	return body, int64(n + missing), b[n:]

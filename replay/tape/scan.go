@@ -53,10 +53,7 @@ func (f *file) header(at int64) (header, error) {
 // payload reads and checks the payload of the frame at a place. Both buffers are used where
 // they are large enough; scratch is the one to pass as stored the next time.
 func (f *file) payload(h header, at int64, stored, dst []byte) (payload, scratch []byte, err error) {
-	if cap(stored) < int(h.stored) {
-		stored = make([]byte, h.stored)
-	}
-	stored = stored[:h.stored]
+	stored = room(stored, h.stored)[:h.stored]
 	if _, err := io.ReadFull(io.NewSectionReader(f.r, at+headerSize, int64(h.stored)), stored); err != nil {
 		return nil, stored, err
 	}
@@ -75,13 +72,19 @@ func (f *file) payload(h header, at int64, stored, dst []byte) (payload, scratch
 	if h.flags&flagZstd == 0 {
 		return packed, nil, checkSize(packed, h)
 	}
-	if cap(dst) < int(h.size) {
-		dst = make([]byte, 0, h.size)
-	}
+	dst = room(dst, h.size)
 	if payload, err = f.zstd.DecodeAll(packed, dst[:0:h.size]); err != nil {
 		return nil, stored, fmt.Errorf("decompress: %w", err)
 	}
-	return payload, stored, checkSize(payload, h)
+	return dst[:len(payload)], stored, checkSize(payload, h) // the same bytes, with all the room
+}
+
+// room returns b, or a buffer with room for n bytes and some more, since the next frame will be about as large.
+func room(b []byte, n uint32) []byte {
+	if cap(b) >= int(n) {
+		return b
+	}
+	return make([]byte, 0, int(n)+int(n)/8)
 }
 
 // mayHold reports whether one of the sessions, by hash, can be in the frame at a place. A set that
