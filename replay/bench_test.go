@@ -19,11 +19,14 @@ import (
 // TestMain runs the null server instead of the tests when it is asked to, so that benchmarks count the CPU of the
 // client alone.
 func TestMain(m *testing.M) {
-	if os.Getenv("REPLAY_NULL_SERVER") != "" {
+	switch os.Getenv("REPLAY_NULL_SERVER") {
+	case "":
+		os.Exit(m.Run())
+	case "HTTP/2":
+		serveFrames()
+	default:
 		serveNull()
-		return
 	}
-	os.Exit(m.Run())
 }
 
 // serveNull answers each read with a response until its standard input ends, and prints where it listens.
@@ -58,13 +61,16 @@ func serveNull() {
 }
 
 // null starts a server process that costs next to nothing.
-func null(b *testing.B) (url string) {
+func null(b *testing.B) (url string) { return nullOf(b, "HTTP/1.1") }
+
+// nullOf is null for one protocol.
+func nullOf(b *testing.B, protocol string) (url string) {
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
 	server := exec.Command(self)
-	server.Env = append(os.Environ(), "REPLAY_NULL_SERVER=1")
+	server.Env = append(os.Environ(), "REPLAY_NULL_SERVER="+protocol)
 	stdin, err := server.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -112,12 +118,16 @@ func BenchmarkSaturated(b *testing.B) {
 }
 
 func benchPlayer(b *testing.B, xs []*Exchange, plan gameday.TrafficPlan) {
-	url := null(b)
-	plan.MaxLate = gameday.Duration(time.Hour)
-	p, err := New(Config{Open: opener(xs...), Targets: []string{url}, MaxConns: 64, Traffic: plan})
+	benchRun(b, Config{Open: opener(xs...), Targets: []string{null(b)}, Traffic: plan}, false)
+}
+
+func benchRun(b *testing.B, c Config, courier bool) {
+	c.MaxConns, c.Traffic.MaxLate = 64, gameday.Duration(time.Hour)
+	p, err := New(c)
 	if err != nil {
 		b.Fatal(err)
 	}
+	p.engine.noFrames.Store(courier)
 	b.ReportAllocs()
 	b.ResetTimer()
 	cpu := ownCPU()

@@ -24,7 +24,7 @@ type chat struct {
 // converse begins the conversation of x on c: the handshake is its request, and what follows has books of its own.
 func (s *shard) converse(c *conn, x *shot) {
 	patience, stop := context.WithTimeout(context.Background(), x.due+s.e.timeout-s.e.now())
-	c.cancel = stop
+	c.cancel, c.away = stop, true
 	raw := x.render(make([]byte, 0, x.req.size()), s.e.stamp)
 	s.wg.Go(func() {
 		sock, a, err := s.e.upgrade(patience, x.req, raw)

@@ -19,6 +19,10 @@ type conn struct {
 	ready    bool // established
 	gone     bool // no longer in the pool
 
+	away   bool      // a goroutine may still look at what was in flight
+	stream *h2stream // of a slot that was used in a trunk
+	h2     *h2conn   // of a link; nil for everything else
+
 	sock   *socket // nil until it is established, and for what is carried
 	tls    *tlsLink
 	out    []byte // of the request, not yet written
@@ -34,7 +38,7 @@ type conn struct {
 
 // A pool is the connections of one kind, and what waits for one of them.
 type pool struct {
-	carried bool // by a courier: its connections are requests at the same time
+	carried bool // by a courier or a trunk: its connections are requests at the same time
 	max     int
 	conns   []*conn
 	idle    connList // least recently used first

@@ -19,13 +19,14 @@ import (
 // The ways of sending, as people are told of them.
 const (
 	byFastPath = "HTTP/1.1 pre-serialised on pooled connections"
+	byFrames   = "HTTP/2 pre-serialised on shared connections"
 	byHTTP2    = "HTTP/2 by net/http"
 	byNetHTTP  = "HTTP/1.1 by net/http"
 	bySocket   = "WebSocket"
 )
 
-// A courier carries requests that the fast path does not speak: HTTP/2, gRPC with it, and everything where there is no
-// fast path. It costs several times as much per request.
+// A courier carries requests that neither the fast path nor a trunk speaks: streams of gRPC, HTTP/2 where the target
+// turned it down, and everything where there is no fast path. It costs several times as much per request.
 type courier struct {
 	base   *url.URL
 	books  *books // of messages
@@ -98,25 +99,28 @@ func (k *courier) send(out *http.Request, r *request) (*http.Response, error) {
 	if k.base.Scheme == "https" || r.h2 == h2No {
 		return k.either.RoundTrip(out)
 	}
-	if r.h2 == h2Must || k.speaksH2C() {
+	if r.h2 == h2Must {
+		return k.h2c.RoundTrip(out)
+	}
+	if speaks, err := k.speaksH2C(); err == nil && speaks {
 		return k.h2c.RoundTrip(out)
 	}
 	return k.either.RoundTrip(out)
 }
 
 // speaksH2C finds out once whether the target understands HTTP/2 without TLS: it then answers the preface with its
-// settings. Who does not closes, or answers in HTTP/1.1. A target that cannot be reached is asked again.
-func (k *courier) speaksH2C() bool {
+// settings. Who does not closes, or answers in HTTP/1.1. A target that cannot be reached is an error, and asked again.
+func (k *courier) speaksH2C() (speaks bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asked {
-		return k.speaks
+		return k.speaks, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	nc, err := k.dial(ctx)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer nc.Close()
 	k.asked = true
@@ -124,17 +128,17 @@ func (k *courier) speaksH2C() bool {
 	_ = nc.SetDeadline(deadline)
 	framer := http2.NewFramer(nc, nc)
 	if _, err := io.WriteString(nc, http2.ClientPreface); err != nil {
-		return false
+		return false, nil
 	}
 	if err := framer.WriteSettings(); err != nil {
-		return false
+		return false, nil
 	}
 	frame, err := framer.ReadFrame()
 	if err != nil {
-		return false
+		return false, nil
 	}
 	_, k.speaks = frame.(*http2.SettingsFrame)
-	return k.speaks
+	return k.speaks, nil
 }
 
 // close ends the idle connections; those in use end with their requests.

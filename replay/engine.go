@@ -39,7 +39,9 @@ type engine struct {
 	maxConns int           // of a shard
 	dial     func(context.Context) (net.Conn, error)
 	secure   *tls.Config // for the fast path; nil without TLS
-	courier  *courier    // for what the fast path does not speak
+	targets  int         // how many there are
+	courier  *courier    // for what neither the fast path nor the trunk speaks
+	noFrames atomic.Bool // the targets were asked for HTTP/2, and turned it down
 	now      func() time.Duration
 	ledger   *ledger
 	books    *books                                             // of messages
@@ -54,7 +56,7 @@ type engine struct {
 	fed atomic.Int64 // all shots due before it have been posted
 
 	opened, waited, spilled, unheld, resent, unresolved, unsent, inFlight, sentTotal atomic.Int64
-	sentFast, sentHTTP2, sentNetHTTP, sentSocket                                     atomic.Int64
+	sentFast, sentFrames, sentHTTP2, sentNetHTTP, sentSocket                         atomic.Int64
 }
 
 // connect opens a connection for the fast path.
@@ -70,7 +72,7 @@ func (e *engine) connect(ctx context.Context) (net.Conn, *tlsLink, error) {
 // senders returns how many requests were sent in which way.
 func (e *engine) senders() map[string]int64 {
 	ways := make(map[string]int64)
-	for way, n := range map[string]*atomic.Int64{byFastPath: &e.sentFast, byHTTP2: &e.sentHTTP2, byNetHTTP: &e.sentNetHTTP, bySocket: &e.sentSocket} {
+	for way, n := range map[string]*atomic.Int64{byFastPath: &e.sentFast, byFrames: &e.sentFrames, byHTTP2: &e.sentHTTP2, byNetHTTP: &e.sentNetHTTP, bySocket: &e.sentSocket} {
 		if n := n.Load(); n > 0 {
 			ways[way] = n
 		}

@@ -65,11 +65,11 @@ func TestRequestsGoByTheProtocolThatFits(t *testing.T) {
 	}{
 		{"recorded over HTTP/1.1, by the fast path", false, true, "HTTP/1.1", false, 1, byFastPath},
 		{"over TLS too, though the server would speak HTTP/2", true, true, "HTTP/1.1", false, 1, byFastPath},
-		{"recorded over HTTP/2, to a server that speaks it", true, true, "HTTP/2.0", false, 2, byHTTP2},
-		{"recorded over HTTP/2, to a server that speaks it without TLS", false, true, "HTTP/2.0", false, 2, byHTTP2},
+		{"recorded over HTTP/2, to a server that speaks it", true, true, "HTTP/2.0", false, 2, byFrames},
+		{"recorded over HTTP/2, to a server that speaks it without TLS", false, true, "HTTP/2.0", false, 2, byFrames},
 		{"recorded over HTTP/2, to a server that does not: the first few by net/http, the rest by the fast path", true, false, "HTTP/2.0", false, 1, byFastPath},
 		{"and without TLS", false, false, "HTTP/2.0", false, 1, byFastPath},
-		{"all over HTTP/2 because the user says so", false, true, "HTTP/1.1", true, 2, byHTTP2},
+		{"all over HTTP/2 because the user says so", false, true, "HTTP/1.1", true, 2, byFrames},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +181,7 @@ func TestGRPC(t *testing.T) {
 		require.Equal(t, "trailers", r.Header.Get("Te"))
 		require.Equal(t, 2, r.ProtoMajor)
 	}
-	require.EqualValues(t, 5, traffic.Fidelity.Senders[byHTTP2])
+	require.EqualValues(t, 5, traffic.Fidelity.Senders[byFrames])
 }
 
 func TestSessionsStayOnTheirShard(t *testing.T) {

@@ -16,6 +16,8 @@ type outcome struct {
 	kept   bool          // it is held for the conversation that began
 	late   bool          // there was no answer in time
 
+	refused bool // the server says that it has done nothing with the request
+
 	live  map[string]string // by recorded value
 	acked string            // id of the effect that the answer acknowledges
 }
@@ -116,6 +118,8 @@ func (s *shard) give(c *conn, x *shot) {
 	case x.req.script != nil:
 		x.sent = x.had
 		s.converse(c, x)
+	case c.pool.carried && s.framed(x.req):
+		s.enlist(c)
 	case c.pool.carried:
 		x.sent = x.had
 		s.carry(c, x)
@@ -160,7 +164,7 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 		if !x.loose {
 			next = s.release(x.sess)
 		}
-		if !c.pool.carried {
+		if !c.away {
 			shots.Put(x)
 		}
 	}
@@ -177,8 +181,12 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 // mayResend says whether a request whose connection broke is sent once more over a fresh one. A server may
 // close an idle connection at the very moment it is used, and no client calls that an error: as browsers and
 // net/http do, it is sent again if the connection had served before, no byte of an answer came, and sending it
-// twice does no harm. Everything else is a failure that the user would have seen.
+// twice does no harm; or if the server says that it was not looked at, which HTTP/2 has words for. Everything else is
+// a failure that the user would have seen.
 func (s *shard) mayResend(c *conn, x *shot, o outcome) bool {
+	if o.refused {
+		return !x.resent && !s.closed
+	}
 	return o.err != nil && !o.late && !o.began && c.uses > 1 && x.req.resendable && !x.resent && !s.closed && len(c.pool.conns) < c.pool.max
 }
 

@@ -30,7 +30,8 @@ type shard struct {
 	room    weight        // for as many of them
 	opened  time.Duration // when there was room for more again
 	chats   int           // conversations that go on
-	pools   [3]pool
+	pools   [poolLinks + 1]pool
+	trunk   trunk
 	wheel   wheel
 	closed  bool
 	raw     []byte         // what was written last
@@ -52,19 +53,30 @@ func newShard(e *engine) (*shard, error) {
 		return nil, err
 	}
 	s := &shard{e: e, poller: p, room: maxOpen(e.maxConns), buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
-	s.pools = [3]pool{{max: e.maxConns}, {max: e.maxConns, carried: true}, {max: e.maxConns, carried: true}}
+	for i := range s.pools {
+		s.pools[i] = pool{max: e.maxConns, carried: i == poolCarried || i == poolSockets}
+	}
 	return s, nil
 }
 
-// poolOf returns the connections by which a request goes: the shard's own, the courier's, or those of conversations.
+// The pools of a shard.
+const (
+	poolFast    = iota // HTTP/1.1
+	poolCarried        // requests by HTTP/2, and by couriers
+	poolSockets        // conversations
+	poolLinks          // the connections of the trunk
+)
+
+// poolOf returns the connections by which a request goes: the shard's own, the trunk's and the courier's, or those of
+// conversations.
 func (s *shard) poolOf(r *request) *pool {
 	switch {
 	case r.script != nil:
-		return &s.pools[2]
+		return &s.pools[poolSockets]
 	case s.e.courier.wants(r):
-		return &s.pools[1]
+		return &s.pools[poolCarried]
 	}
-	return &s.pools[0]
+	return &s.pools[poolFast]
 }
 
 // post hands shots over. Any goroutine may call it.
@@ -137,6 +149,7 @@ func (s *shard) collect() {
 func (s *shard) send() (now time.Duration) {
 	now = s.e.now()
 	var fed weight
+burst:
 	for range maxBurst {
 		switch {
 		case s.again.len() > 0 && s.again.first().due <= now:
@@ -146,12 +159,12 @@ func (s *shard) send() (now time.Duration) {
 			fed.add(x)
 			s.take(x, now)
 		default:
-			s.e.backlog.remove(fed)
-			return now
+			break burst
 		}
 		now = s.e.now()
 	}
 	s.e.backlog.remove(fed)
+	s.serve()
 	return now
 }
 
@@ -247,7 +260,7 @@ func (s *shard) establish(c *conn, x *shot) {
 // carry has the courier bring x.
 func (s *shard) carry(c *conn, x *shot) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.deadline(x)-s.e.now())
-	c.cancel = cancel
+	c.cancel, c.away = cancel, true
 	raw := x.render(make([]byte, 0, x.req.size()), s.e.stamp)
 	s.wg.Go(func() {
 		defer cancel()
@@ -347,6 +360,9 @@ func (s *shard) receive(c *conn) {
 
 // hear takes a part of an answer, and reports whether the connection goes on.
 func (s *shard) hear(c *conn, data []byte) bool {
+	if c.h2 != nil {
+		return s.hearFrames(c, data)
+	}
 	x := c.current
 	if x == nil || c.settling { // the server speaks out of turn: what comes next would be taken for another answer
 		s.lose(c)
@@ -363,6 +379,10 @@ func (s *shard) hear(c *conn, data []byte) bool {
 
 // ended takes the end of a connection.
 func (s *shard) ended(c *conn, err error) {
+	if c.h2 != nil {
+		s.sever(c, c.h2.lost(err))
+		return
+	}
 	x := c.current
 	if x == nil || c.settling {
 		s.lose(c)
@@ -407,5 +427,9 @@ func (s *shard) lookElsewhere(c *conn, x *shot, o *outcome) {
 
 // expire ends what has waited for too long.
 func (s *shard) expire(c *conn) {
+	if c.h2 != nil {
+		s.sever(c, context.DeadlineExceeded)
+		return
+	}
 	s.done(c, c.current, outcome{err: context.DeadlineExceeded, late: true, dead: true, at: s.e.now()})
 }

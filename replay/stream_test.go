@@ -92,7 +92,8 @@ func TestMessagesOfAStreamKeepTheirTiming(t *testing.T) {
 	require.EqualValues(t, 3, m.Received)
 	require.EqualValues(t, 3, m.Recorded)
 	require.Empty(t, m.Unsent)
-	require.EqualValues(t, 2, traffic.Fidelity.Senders[byHTTP2])
+	require.EqualValues(t, 1, traffic.Fidelity.Senders[byHTTP2])
+	require.EqualValues(t, 1, traffic.Fidelity.Senders[byFrames])
 }
 
 // Whatever becomes of a stream, each message of the client is sent or unsent, and has a cause.

@@ -1,0 +1,498 @@
+package replay
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// The limits of an HTTP/2 connection, and what servers are told of them.
+const (
+	h2Head         = 9        // bytes of a frame's header
+	h2Frame        = 16 << 10 // payload of a frame, the least that RFC 9113 lets servers send
+	h2Table        = 4 << 10  // bytes of the table of header fields, likewise
+	h2Block        = 1 << 20  // bytes of a header block: one that is too long for us is read to its end, for the sake of others
+	h2ConnWindow   = 1 << 30  // bytes of all bodies that servers may send ahead: nobody but the reader holds them up
+	h2StreamWindow = 4 << 20  // and of one; both as net/http has them
+	h2Streams      = 1000     // streams at the same time, whatever it says
+	h2Quiet        = 10_000   // frames in a row that bring no request and no answer any further
+	h2Settings     = 32       // in one frame
+	h2Debug        = 128      // bytes of what a server says about its going
+	h2MaxID        = 1 << 30  // stream ids end at 1<<31
+	h2WindowMax    = math.MaxInt32
+	h2WindowFirst  = 65_535 // before anybody has said another
+)
+
+// An h2conn is an HTTP/2 connection as its client sees it, without the socket: it is fed what the server sends, and leaves
+// in out what the server is to be sent. It trusts the server in nothing: whatever that sends takes bounded memory, and
+// ends in answers or in an error. One goroutine uses it.
+type h2conn struct {
+	out     []byte // to be written; whoever has done so empties it
+	streams map[uint32]*h2stream
+	guest   h2guest
+
+	next     uint32 // id of a stream
+	limit    int    // streams at the same time
+	settled  bool   // the server has said how it wants it
+	draining bool   // no stream is to be begun any more
+	goAway   error  // why, if the server said so
+	quiet    int    // frames in a row that brought nothing any further
+	dirty    bool   // whoever writes out has been told that there may be something
+
+	// Of what is sent. The windows are below 0 when the server took some back.
+	window  int64        // bytes of bodies that the server takes now
+	initial int64        // and of each new stream
+	frame   int          // the largest payload that it takes
+	list    int64        // the largest list of header fields
+	blocked fifo[uint32] // streams that wait to send more of their bodies
+
+	// Of what is received.
+	credit  int64 // bytes of bodies that the server may send now
+	framer  *http2.Framer
+	source  bytes.Reader // one frame, for the framer
+	partial []byte       // a frame that has begun
+	decoder *hpack.Decoder
+	reading *h2stream // whose header block is decoded; nil when nobody wants it
+	block   int       // bytes of that block so far
+	last    bool      // nothing follows it
+}
+
+// An h2guest is told what becomes of streams.
+type h2guest interface {
+	// streamHeard says that the answer of a stream begins.
+	streamHeard(st *h2stream)
+	// streamEnded gives back a stream that is not in the connection any more. Refused means that the server says it has
+	// done nothing with the request.
+	streamEnded(st *h2stream, err error, refused bool)
+}
+
+// newH2conn returns a connection that greets its server.
+func newH2conn(guest h2guest) *h2conn {
+	h := &h2conn{
+		streams: make(map[uint32]*h2stream), guest: guest, next: 1, limit: h2Streams,
+		window: h2WindowFirst, initial: h2WindowFirst, frame: h2Frame, list: math.MaxInt64, credit: h2ConnWindow,
+	}
+	h.framer = http2.NewFramer(nil, &h.source)
+	h.framer.SetReuseFrames()
+	h.framer.SetMaxReadFrameSize(h2Frame)
+	h.decoder = hpack.NewDecoder(h2Table, h.field)
+	h.decoder.SetMaxStringLength(maxHead)
+	h.out = append(h.out, http2.ClientPreface...)
+	settings := [...]http2.Setting{{ID: http2.SettingEnablePush}, {ID: http2.SettingInitialWindowSize, Val: h2StreamWindow}, {ID: http2.SettingMaxHeaderListSize, Val: maxHead}}
+	h.put(http2.FrameSettings, 0, 0, 6*len(settings))
+	for _, s := range settings {
+		h.out = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(h.out, uint16(s.ID)), s.Val)
+	}
+	h.grant(0, h2ConnWindow-h2WindowFirst)
+	return h
+}
+
+// room reports whether another stream can be begun, as the server says.
+func (h *h2conn) room() bool { return h.settled && !h.draining && len(h.streams) < h.limit }
+
+// spent reports whether the connection has no further use.
+func (h *h2conn) spent() bool { return h.draining && len(h.streams) == 0 }
+
+// put appends the header of a frame, whose payload of n bytes is to follow.
+func (h *h2conn) put(kind http2.FrameType, flags http2.Flags, id uint32, n int) {
+	h.out = append(h.out, byte(n>>16), byte(n>>8), byte(n), byte(kind), byte(flags))
+	h.out = binary.BigEndian.AppendUint32(h.out, id)
+}
+
+// word appends a frame of 32 bits.
+func (h *h2conn) word(kind http2.FrameType, id, word uint32) {
+	h.put(kind, 0, id, 4)
+	h.out = binary.BigEndian.AppendUint32(h.out, word)
+}
+
+// grant lets the server send n bytes more.
+func (h *h2conn) grant(id uint32, n int64) { h.word(http2.FrameWindowUpdate, id, uint32(n)) }
+
+// open begins a stream with a request in the form of HTTP/1.1, of which it keeps nothing. An error says that the server
+// would not take it; nothing is sent then.
+func (h *h2conn) open(st *h2stream, raw []byte, r *request, https bool) error {
+	start := len(h.out)
+	h.put(http2.FrameHeaders, http2.FlagHeadersEndHeaders, h.next, 0)
+	if h.next == 1 {
+		h.out = append(h.out, noTable) // none is used, which servers that want a smaller one have to be told
+	}
+	var list int
+	var body []byte
+	h.out, list, body = appendFields(h.out, raw, https, r.rpc != 0)
+	if int64(list) > h.list {
+		h.out = h.out[:start]
+		return fmt.Errorf("header of %d bytes is longer than the %d that the server takes", list, h.list)
+	}
+	*st = h2stream{
+		slot: st.slot, link: st.link, cancel: st.cancel, id: h.next, window: h.initial, credit: h2StreamWindow, left: -1,
+		keep: r.keeps(), bodiless: r.method == "HEAD", rest: body,
+	}
+	h.next += 2
+	h.draining = h.draining || h.next >= h2MaxID
+	h.streams[st.id] = st
+	h.cut(start, len(body) == 0)
+	h.quiet = 0
+	h.send(st)
+	if len(st.rest) > 0 {
+		st.rest = bytes.Clone(st.rest)
+	}
+	return nil
+}
+
+// cut completes the frame of a header block at start, and cuts it in several when it is longer than the server takes.
+func (h *h2conn) cut(start int, last bool) {
+	head, block := h.out[start:start+h2Head], h.out[start+h2Head:]
+	if last {
+		head[4] |= byte(http2.FlagHeadersEndStream)
+	}
+	n := min(len(block), h.frame)
+	head[0], head[1], head[2] = byte(n>>16), byte(n>>8), byte(n)
+	if n == len(block) {
+		return
+	}
+	head[4] &^= byte(http2.FlagHeadersEndHeaders)
+	id := binary.BigEndian.Uint32(head[5:])
+	rest := bytes.Clone(block[n:])
+	h.out = h.out[:start+h2Head+n]
+	for len(rest) > 0 {
+		n, flags := min(len(rest), h.frame), http2.Flags(0)
+		if n == len(rest) {
+			flags = http2.FlagContinuationEndHeaders
+		}
+		h.put(http2.FrameContinuation, flags, id, n)
+		h.out = append(h.out, rest[:n]...)
+		rest = rest[n:]
+	}
+}
+
+// send sends what the server takes of a body.
+func (h *h2conn) send(st *h2stream) {
+	for len(st.rest) > 0 {
+		n := min(int64(len(st.rest)), int64(h.frame), h.window, st.window)
+		if n <= 0 {
+			if !st.queued {
+				st.queued = true
+				h.blocked.push(st.id)
+			}
+			return
+		}
+		flags := http2.Flags(0)
+		if n == int64(len(st.rest)) {
+			flags = http2.FlagDataEndStream
+		}
+		h.put(http2.FrameData, flags, st.id, int(n))
+		h.out = append(h.out, st.rest[:n]...)
+		st.rest = st.rest[n:]
+		h.window -= n
+		st.window -= n
+		h.quiet = 0
+	}
+}
+
+// resume goes on with bodies, each in its turn.
+func (h *h2conn) resume() {
+	for n := h.blocked.len(); n > 0; n-- {
+		if st := h.streams[h.blocked.pop()]; st != nil {
+			st.queued = false
+			h.send(st)
+		}
+	}
+}
+
+// abandon ends a stream of which nobody wants to know any more.
+func (h *h2conn) abandon(st *h2stream) {
+	if h.streams[st.id] == st {
+		delete(h.streams, st.id)
+		h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeCancel))
+	}
+}
+
+// finish gives a stream back whose answer has come.
+func (h *h2conn) finish(st *h2stream, err error) {
+	if len(st.rest) > 0 { // it was not needed for the answer, and would be in the way
+		h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeNo))
+	}
+	h.drop(st, err, false)
+}
+
+// fail ends a stream on which the server broke the protocol.
+func (h *h2conn) fail(st *h2stream, err error) {
+	h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeProtocol))
+	h.drop(st, err, false)
+}
+
+// drop gives a stream back.
+func (h *h2conn) drop(st *h2stream, err error, refused bool) {
+	delete(h.streams, st.id)
+	st.rest = nil
+	h.guest.streamEnded(st, err, refused)
+}
+
+// lost says why there is no connection any more after reading from it ended with err.
+func (h *h2conn) lost(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return cmp.Or(h.goAway, err)
+}
+
+// close gives all streams back: the connection has ended with err.
+func (h *h2conn) close(err error) {
+	h.draining = true
+	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
+		h.drop(h.streams[id], err, false)
+	}
+}
+
+// feed takes what the server sent. After an error the connection is of no use; out says so to the server.
+func (h *h2conn) feed(data []byte) error {
+	if len(h.partial) > 0 {
+		h.partial = append(h.partial, data...)
+		data = h.partial
+	}
+	rest, err := h.frames(data)
+	h.partial = append(h.partial[:0], rest...)
+	if err != nil {
+		code := http2.ErrCodeProtocol
+		if e, ok := errors.AsType[http2.ConnectionError](err); ok {
+			code = http2.ErrCode(e)
+		} else if errors.Is(err, http2.ErrFrameTooLarge) {
+			code = http2.ErrCodeFrameSize
+		}
+		h.put(http2.FrameGoAway, 0, 0, 8)
+		h.out = binary.BigEndian.AppendUint32(h.out, 0) // of the server's streams, of which there are none
+		h.out = binary.BigEndian.AppendUint32(h.out, uint32(code))
+	}
+	return err
+}
+
+// frames takes the whole ones, and returns the rest.
+func (h *h2conn) frames(data []byte) (rest []byte, err error) {
+	for len(data) >= h2Head {
+		n := int(data[0])<<16 | int(data[1])<<8 | int(data[2])
+		if n <= h2Frame && len(data) < h2Head+n {
+			break
+		}
+		whole := data[:min(h2Head+n, len(data))] // the framer refuses what is too long by its header
+		data = data[len(whole):]
+		h.source.Reset(whole)
+		frame, err := h.framer.ReadFrame()
+		switch wrong, ok := errors.AsType[http2.StreamError](err); {
+		case err == nil:
+			err = h.take(frame)
+		case ok && http2.FrameType(whole[3]) != http2.FrameHeaders: // whose block would be missing from the table
+			if st := h.streams[wrong.StreamID]; st != nil {
+				h.fail(st, wrong)
+			}
+			err = nil
+		default:
+			err = errors.Join(err, h.framer.ErrorDetail())
+		}
+		if err != nil {
+			return nil, err
+		}
+		if h.quiet++; h.quiet > h2Quiet {
+			return nil, connError(http2.ErrCodeEnhanceYourCalm, "%d frames of the server brought nothing", h2Quiet)
+		}
+	}
+	return data, nil
+}
+
+// connError is an error after which nothing on a connection makes sense.
+func connError(code http2.ErrCode, format string, args ...any) error {
+	return fmt.Errorf("%w: %s", http2.ConnectionError(code), fmt.Sprintf(format, args...))
+}
+
+// take takes one frame.
+func (h *h2conn) take(frame http2.Frame) error {
+	if settings, ok := frame.(*http2.SettingsFrame); !h.settled && (!ok || settings.IsAck()) {
+		return connError(http2.ErrCodeProtocol, "server sends %s before its settings", frame.Header().Type)
+	}
+	switch frame.(type) {
+	case *http2.UnknownFrame, *http2.PriorityFrame:
+		return nil
+	}
+	id := frame.Header().StreamID
+	if id%2 == 0 && id > 0 || id >= h.next {
+		return connError(http2.ErrCodeProtocol, "server sends %s on stream %d, which nobody began", frame.Header().Type, id)
+	}
+	st := h.streams[id]
+	switch f := frame.(type) {
+	case *http2.DataFrame:
+		return h.takeData(st, f)
+	case *http2.HeadersFrame:
+		h.begin(st, f.StreamEnded())
+		return h.decode(f.HeaderBlockFragment(), f.HeadersEnded())
+	case *http2.ContinuationFrame:
+		return h.decode(f.HeaderBlockFragment(), f.HeadersEnded())
+	case *http2.WindowUpdateFrame:
+		return h.takeWindow(st, id, int64(f.Increment))
+	case *http2.RSTStreamFrame:
+		if st != nil {
+			h.drop(st, errReset(f.ErrCode), f.ErrCode == http2.ErrCodeRefusedStream)
+		}
+	case *http2.SettingsFrame:
+		return h.takeSettings(f)
+	case *http2.PingFrame:
+		if !f.IsAck() {
+			h.put(http2.FramePing, http2.FlagPingAck, 0, len(f.Data))
+			h.out = append(h.out, f.Data[:]...)
+		}
+	case *http2.GoAwayFrame:
+		h.takeGoAway(f)
+	case *http2.PushPromiseFrame:
+		return connError(http2.ErrCodeProtocol, "server pushes, which it was told not to")
+	}
+	return nil
+}
+
+// takeData takes a part of a body; st is nil when nobody wants it.
+func (h *h2conn) takeData(st *h2stream, f *http2.DataFrame) error {
+	n := int64(f.Length) // padding counts
+	if h.credit -= n; h.credit < 0 {
+		return connError(http2.ErrCodeFlowControl, "server sends more than it may")
+	}
+	if h.credit < h2ConnWindow/2 {
+		h.grant(0, h2ConnWindow-h.credit)
+		h.credit = h2ConnWindow
+	}
+	if st == nil {
+		return nil
+	}
+	if st.credit -= n; st.credit < 0 {
+		return connError(http2.ErrCodeFlowControl, "server sends more on stream %d than it may", st.id)
+	}
+	if n > 0 {
+		h.quiet = 0
+	}
+	if err := st.data(f.Data()); err != nil {
+		h.fail(st, err)
+		return nil
+	}
+	if f.StreamEnded() {
+		h.finish(st, st.end(false))
+	} else if st.credit < h2StreamWindow/2 {
+		h.grant(st.id, h2StreamWindow-st.credit)
+		st.credit = h2StreamWindow
+	}
+	return nil
+}
+
+// begin expects a header block; st is nil when nobody wants it.
+func (h *h2conn) begin(st *h2stream, last bool) {
+	h.reading, h.block, h.last = st, 0, last
+	if st != nil && !st.heard {
+		st.heard = true
+		h.guest.streamHeard(st)
+	}
+}
+
+// decode takes a part of a header block. One that nobody wants changes the table of header fields too.
+func (h *h2conn) decode(fragment []byte, whole bool) error {
+	if h.block += h2Head + len(fragment); h.block > h2Block {
+		return connError(http2.ErrCodeEnhanceYourCalm, "header of the response is longer than %d bytes", h2Block)
+	}
+	st := h.reading
+	if st != nil && h.streams[st.id] != st { // it was given up meanwhile
+		st, h.reading = nil, nil
+	}
+	h.decoder.SetEmitEnabled(st != nil && st.block.wrong == nil)
+	_, err := h.decoder.Write(fragment)
+	if whole {
+		err = errors.Join(err, h.decoder.Close())
+	}
+	if err != nil {
+		return connError(http2.ErrCodeCompression, "header of the response: %s", err)
+	}
+	if st == nil || !whole {
+		return nil
+	}
+	h.quiet = 0
+	bare := !st.headed
+	if err := st.endBlock(h.last); err != nil {
+		h.fail(st, err)
+	} else if h.last {
+		h.finish(st, st.end(bare))
+	}
+	return nil
+}
+
+func (h *h2conn) field(f hpack.HeaderField) { h.reading.field(f) }
+
+// takeWindow lets a stream, or all of them, send more.
+func (h *h2conn) takeWindow(st *h2stream, id uint32, n int64) error {
+	switch {
+	case id == 0:
+		if h.window += n; h.window > h2WindowMax {
+			return connError(http2.ErrCodeFlowControl, "server takes more than can be counted")
+		}
+		h.resume()
+	case st == nil:
+	default:
+		if st.window += n; st.window > h2WindowMax {
+			h.fail(st, fmt.Errorf("server takes more on stream %d than can be counted", id))
+			return nil
+		}
+		h.send(st)
+	}
+	return nil
+}
+
+// takeSettings does as the server wants.
+func (h *h2conn) takeSettings(f *http2.SettingsFrame) error {
+	if f.IsAck() {
+		return nil
+	}
+	h.settled = true
+	if f.NumSettings() > h2Settings {
+		return connError(http2.ErrCodeEnhanceYourCalm, "more than %d settings at once", h2Settings)
+	}
+	if err := f.ForeachSetting(h.set); err != nil {
+		return err
+	}
+	h.put(http2.FrameSettings, http2.FlagSettingsAck, 0, 0)
+	h.resume()
+	return nil
+}
+
+func (h *h2conn) set(s http2.Setting) error {
+	if err := s.Valid(); err != nil {
+		return err
+	}
+	switch s.ID {
+	case http2.SettingMaxConcurrentStreams:
+		h.limit = int(min(s.Val, h2Streams))
+	case http2.SettingMaxFrameSize:
+		h.frame = int(s.Val)
+	case http2.SettingMaxHeaderListSize:
+		h.list = int64(s.Val)
+	case http2.SettingInitialWindowSize:
+		for _, st := range h.streams {
+			if st.window += int64(s.Val) - h.initial; st.window > h2WindowMax {
+				return connError(http2.ErrCodeFlowControl, "server takes more on a stream than can be counted")
+			}
+		}
+		h.initial = int64(s.Val)
+	}
+	return nil
+}
+
+// takeGoAway gives back the streams that the server has not looked at. The others go on.
+func (h *h2conn) takeGoAway(f *http2.GoAwayFrame) {
+	h.draining = true
+	h.goAway = fmt.Errorf("server goes (GOAWAY %s %.*q)", f.ErrCode, h2Debug, f.DebugData())
+	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
+		if id > f.LastStreamID { // a server that is not content with the very first request will hardly be with its second coming
+			h.drop(h.streams[id], h.goAway, id > 1 || f.ErrCode == http2.ErrCodeNo)
+		}
+	}
+}
