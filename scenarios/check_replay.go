@@ -11,6 +11,11 @@ func (c *checker) checkReplay() {
 	const path = "spec.traffic.replay"
 	r := c.Spec.Traffic.Replay
 	c.checkEntry(path+".to", r.To)
+	if c.Recording != nil && r.Capture != "" {
+		if err := c.Recording(c.scenario.resolvePath(r.Capture)); err != nil {
+			c.value(path+".capture", problem{code: codeRecording, text: err.Error()})
+		}
+	}
 	c.positive(path+".timeout", r.Timeout)
 	c.positive(path+".maxLateness", r.MaxLateness)
 	c.positive(path+".habit.gap", r.Habit.Gap)

@@ -38,6 +38,7 @@ const (
 	codeFault     = "GD1044"
 	codeEntry     = "GD1045"
 	codeTopology  = "GD1046"
+	codeRecording = "GD1047"
 	codeTime      = "GD1050"
 	codeMonkeyUse = "GD1060"
 )
@@ -74,6 +75,7 @@ func Codes() []Code {
 		{codeFault, "unknown fault", "Name one of spec.faults."},
 		{codeEntry, "unknown entry", "Name an entry of the topology, or give a URL that begins with http:// or https://."},
 		{codeTopology, "unreadable topology", "Correct the path, which is relative to the scenario file, or the topology itself."},
+		{codeRecording, "missing recording", "Correct the path, which is relative to the scenario file."},
 		{codeTime, "impossible time", "Change the times so that the inner one fits into the outer one."},
 		{codeMonkeyUse, "bad field of a monkey", "`gameday monkeys NAME` prints the fields."},
 	}

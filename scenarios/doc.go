@@ -39,6 +39,9 @@ type Checks struct {
 	// says that it is a fallback.
 	DiffField, DiffSign func(text string) error
 
+	// Recording says why the recording at path, which is resolved as that of the topology is, cannot be there.
+	Recording func(path string) error
+
 	// Topology returns the names in the topology file at path, which is already resolved against the
 	// scenario's folder. Its error is reported where the scenario names the file.
 	Topology func(path string) (Known, error)

@@ -2,7 +2,9 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/gameday-dev/gameday"
@@ -36,7 +38,7 @@ func compile(o CompileOptions) (plan gameday.Plan, remote string, err error) {
 	}
 	s, err := scenarios.Parse(o.File, text, scenarios.Options{Set: o.Set, Checks: scenarios.Checks{
 		PromQL:  metrics.Check,
-		Monkeys: monkeys.Catalog(), DiffField: diff.CheckField, DiffSign: diff.CheckSign,
+		Monkeys: monkeys.Catalog(), DiffField: diff.CheckField, DiffSign: diff.CheckSign, Recording: checkRecording,
 		Topology: func(path string) (scenarios.Known, error) {
 			if o.Topology != "" {
 				path = o.Topology
@@ -52,6 +54,18 @@ func compile(o CompileOptions) (plan gameday.Plan, remote string, err error) {
 		plan.Environment.Topology = o.Topology
 	}
 	return plan, s.Remote(), nil
+}
+
+// checkRecording says that a recording is not there. Whether it can be played is seen when it is.
+func checkRecording(path string) error {
+	source, err := openTape(path)()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case err == nil:
+		return closeSource(source)
+	}
+	return nil
 }
 
 // known lists what scenarios may refer to. A topology whose binary is not built yet is still readable.
