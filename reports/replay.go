@@ -61,7 +61,7 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 	if len(f.Shifted) > 0 {
 		line(b, "Moved", tallyText(f.Shifted))
 	}
-	line(b, "Sender", fmt.Sprintf("%s; %d connections, %.2f cores", sender, f.Connections, f.OwnCPU))
+	line(b, "Sender", fmt.Sprintf("%s; %s, %.2f cores", sender, plural(int(f.Connections), "connection"), f.OwnCPU))
 	if len(f.UnresolvedBy) > 0 {
 		var missing []string
 		for _, why := range sortedNames(f.UnresolvedBy) {
@@ -148,7 +148,7 @@ func hostText(f gameday.Fidelity) string {
 		peak, steal = max(peak, s.InFlight), max(steal, s.Steal)
 	}
 	parts := []string{fmt.Sprintf("at most %d in flight", peak), "GC pauses " + short(f.GC)}
-	if steal > 0 {
+	if steal >= 0.005 { // less reads as 0 %
 		parts = append(parts, fmt.Sprintf("at most %.0f %% stolen by the hypervisor", 100*steal))
 	}
 	if f.PortsLeft != nil {
