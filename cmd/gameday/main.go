@@ -151,6 +151,7 @@ func newRoot(g *global) *cobra.Command {
 		newRun(g), newPlan(g), newUp(g), newJudge(g), newReport(g), newQuery(g), newRecover(g), newDoctor(g),
 		newCapture(g), newReplay(g), newTape(g), newSchema(g), newMonkeys(g),
 	)
+	root.SetHelpCommand(newHelp())
 	instruct(root)
 	return root
 }

@@ -46,6 +46,21 @@ func onlyVerbs(c *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q: %s`%s --help` lists them", args[0], hint, c.CommandPath())
 }
 
+// newHelp replaces a command that takes any word for a verb.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				return onlyVerbs(about, rest)
+			}
+			return errors.Join(err, about.Help())
+		},
+	}
+}
+
 // meant says which of the known words may be meant, or lists them.
 func meant(word string, known []string) string {
 	if near := typo.Nearest(word, known); near != "" {

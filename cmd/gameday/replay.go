@@ -84,6 +84,12 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 			o.Note = func(text string) { fmt.Fprintln(g.stderr, "note:", text) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
 			o.Traffic.MaxLate, o.Traffic.RetryGap = gameday.Duration(maxLate), gameday.Duration(retryGap)
+			if timeout <= 0 {
+				return fmt.Errorf("--timeout: %s is no time to wait for an answer", timeout)
+			}
+			for i, method := range o.Traffic.Unsafe {
+				o.Traffic.Unsafe[i] = strings.ToUpper(method)
+			}
 			if o.Traffic.Loop && o.For <= 0 {
 				return fmt.Errorf("--loop never ends by itself: say how long with --for")
 			}
@@ -131,8 +137,9 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
 	f.BoolVar(&o.OwnHost, "original-host", false, "send the recorded Host header, not that of --to: never where a proxy finds production by it")
 	f.IntVar(&o.Shards, "shards", 0, "threads that send; 0 is one for every 15,000 requests in the busiest second, on half of the cores at most")
-	f.Float64Var(&o.Traffic.Speed, "speed", 1, "2 plays twice as fast")
-	f.Float64Var(&o.Traffic.Amplify, "amplify", 1, "copies of each session, each with an identity of its own; fractions thin out")
+	o.Traffic.Speed, o.Traffic.Amplify = 1, 1
+	f.Var((*factor)(&o.Traffic.Speed), "speed", "2 plays twice as fast")
+	f.Var((*factor)(&o.Traffic.Amplify), "amplify", "copies of each session, each with an identity of its own; fractions thin out")
 	f.StringVar(&o.Traffic.Shape, "shape", "recorded", "rate of requests: recorded, steady:50/s, ramp:10/s..200/s:60s, step:10/s,50/s:20s or sine:20/s..80/s:60s")
 	choose(f, &o.Traffic.Pace, "pace", "requests are due as recorded (tape), or so long after the answer before as recorded (think)", "tape", "think")
 	f.StringVar(&rateCap, "rate-cap", "", "rate that is not exceeded: 500/s")

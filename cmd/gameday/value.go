@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,25 @@ func (s *share) String() string {
 
 // Type names the value in the help.
 func (s *share) Type() string { return "share" }
+
+// factor is the value of a flag that multiplies: 2, or 0.5.
+type factor float64
+
+// Set reads the text of a flag.
+func (x *factor) Set(text string) error {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v > 0) || math.IsInf(v, 1) {
+		return fmt.Errorf("%q is no number above 0", text)
+	}
+	*x = factor(v)
+	return nil
+}
+
+// String is the value as it is shown in the help.
+func (x *factor) String() string { return strconv.FormatFloat(float64(*x), 'g', -1, 64) }
+
+// Type names the value in the help.
+func (x *factor) Type() string { return "factor" }
 
 // choice is the value of a flag that is one of a few words.
 type choice struct {

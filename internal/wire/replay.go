@@ -69,7 +69,7 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 		return done, err
 	}
 	defer func() { err = errors.Join(err, closeResults()) }()
-	config, err := o.config()
+	config, note, err := o.config()
 	if err != nil {
 		return done, err
 	}
@@ -77,6 +77,9 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 	known, err := surveyTape(ctx, config.Open, o.Traffic)
 	if err != nil {
 		return done, err
+	}
+	if t := known.Ledger.Total(); t.Captured == 0 && t.Lost.Total() > 0 {
+		return done, fmt.Errorf("read %s: nothing of it is a request: %s; --format says what it is", given, byCause(t.Lost))
 	}
 	plan := gameday.Plan{Traffic: o.Traffic, Flows: o.Flows, Seed: o.Seed}
 	if o.For > 0 {
@@ -97,6 +100,9 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 	if err != nil {
 		return done, err
 	}
+	if note != "" && o.Note != nil {
+		o.Note(note)
+	}
 	done = reports.Replayed{
 		Plan: o.Traffic, Flows: plan.Flows, Seed: o.Seed, Version: o.Version, Started: time.Now().Add(replay.Lead), Capture: recordings(known.Ledger),
 	}
@@ -115,24 +121,19 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 	return done, err
 }
 
-// config is what players need beyond a plan.
-func (o ReplayOptions) config() (c replay.Config, err error) {
+// config is what players need beyond a plan; note, where there is any, is good to know before the first request.
+func (o ReplayOptions) config() (c replay.Config, note string, err error) {
 	c = replay.Config{
 		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards, Steady: true,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}
 	if c.TLS, err = o.TLS.load(); err != nil {
-		return c, err
+		return c, "", err
 	}
-	key, note, err := markKey(o.MarkKey)
-	if err != nil {
-		return c, Refused{err}
+	if c.Key, note, err = markKey(o.MarkKey); err != nil {
+		return c, "", Refused{err}
 	}
-	if note != "" && o.Note != nil {
-		o.Note(note)
-	}
-	c.Key = key
-	return c, nil
+	return c, note, nil
 }
 
 // recordings are the accounts of a recording as reports know them.

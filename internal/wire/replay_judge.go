@@ -54,7 +54,7 @@ func outcomes(slices []gameday.Slice) (succeeded int64, failures map[string]int6
 }
 
 // byCause lists what there was, the most first: "78 connection refused, 2 timeout".
-func byCause(counts map[string]int64) string {
+func byCause[N int64 | uint64](counts map[string]N) string {
 	causes := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(causes, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	var list []string

@@ -56,7 +56,11 @@ func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
 	if plan.Ledger != nil {
 		c.Ack = replay.Ack{Flow: plan.Ledger.Flow, ID: plan.Ledger.ID}
 	}
-	return replay.New(c)
+	p, err := replay.New(c)
+	if err != nil {
+		return nil, Refused{err}
+	}
+	return p, nil
 }
 
 func closeSource(s replay.Source) error {

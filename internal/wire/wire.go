@@ -168,7 +168,7 @@ func Dir(root, ref string) (string, error) {
 	}
 	id, err := s.Resolve(ref)
 	if err != nil {
-		return "", fmt.Errorf("find run %q in %s: %w", ref, root, err)
+		return "", err
 	}
 	return s.Dir(id), nil
 }
