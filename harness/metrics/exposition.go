@@ -30,6 +30,7 @@ func (e exposition) parse(page []byte, contentType string, each func(key []byte,
 	if p == nil {
 		return fmt.Errorf("read metrics: %w", err)
 	}
+	read := p.Labels // once: a method value is an allocation
 	for n := 0; ; {
 		entry, err := p.Next()
 		switch {
@@ -44,7 +45,7 @@ func (e exposition) parse(page []byte, contentType string, each func(key []byte,
 			return fmt.Errorf("read metrics: more than %d samples on one page; drop labels of high cardinality", e.limit)
 		}
 		key, _, value := p.Series()
-		if err := each(key, p.Labels, value); err != nil {
+		if err := each(key, read, value); err != nil {
 			return err
 		}
 	}

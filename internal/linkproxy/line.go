@@ -119,22 +119,21 @@ func (l *line) run() {
 func (l *line) due() (list *chunk, over bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.first == nil {
+		l.idle = true
+		return nil, l.over
+	}
 	now := time.Now()
-	list = l.first
 	var last *chunk
 	for c := l.first; c != nil && (l.loose || !c.due.After(now)); c = c.next {
 		last = c
 		l.held--
 	}
-	switch {
-	case last != nil:
-		l.first, last.next = last.next, nil
-		l.room.Signal()
-		return list, false
-	case l.first != nil:
+	if last == nil {
 		l.timer.Reset(l.first.due.Sub(now))
 		return nil, false
 	}
-	l.idle = true
-	return nil, l.over
+	list, l.first, last.next = l.first, last.next, nil
+	l.room.Signal()
+	return list, false
 }
