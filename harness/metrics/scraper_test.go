@@ -334,6 +334,7 @@ func FuzzExposition(f *testing.F) {
 				p.batch, p.values = p.batch[:0], p.values[:0]
 			}
 			p.commit(i*second, 0, true)
+			requireParsed(t, p, page, contentType)
 		}
 		if _, err := s.Range(context.Background(), `count({__name__=~".+"})`, 0, 3*second, second); err != nil {
 			t.Fatal(err)

@@ -27,7 +27,8 @@ type page struct {
 	labels labels.Labels
 	store  *Store
 	format exposition
-	known  map[string]*kept
+	known  map[string]*kept // by what a page calls them
+	looks  *pattern         // of the page before, when all its series are known; nil when it is not
 	turn   uint64
 	batch  []*kept // of the present scrape, in step with values
 	values []float64
@@ -37,6 +38,7 @@ type page struct {
 
 // kept is one known series of a page.
 type kept struct {
+	key    string  // what the page calls it
 	series *series // nil when a limit turned it away
 	turn   uint64  // of the last scrape that had it
 }
@@ -73,18 +75,28 @@ func (p *page) scrape(ctx context.Context, client *http.Client, body *bytes.Buff
 
 // read collects the samples of the page into the batch.
 func (p *page) read(body []byte, contentType string) error {
-	p.batch, p.values = p.batch[:0], p.values[:0]
-	return p.format.parse(body, contentType, func(key []byte, read func(*labels.Labels), value float64) error {
+	var ok bool
+	if p.values, ok = p.looks.read(body, contentType, p.values[:0]); ok {
+		p.batch = append(p.batch[:0], p.looks.series...)
+		return nil
+	}
+	p.batch, p.values, p.looks = p.batch[:0], p.values[:0], nil
+	err := p.format.parse(body, contentType, func(key []byte, read func(*labels.Labels), value float64) error {
 		k, ok := p.known[string(key)]
 		if !ok {
 			var l labels.Labels
 			read(&l)
-			k = &kept{series: p.store.series(withTarget(l, p.labels))}
-			p.known[string(key)] = k
+			k = &kept{key: string(key), series: p.store.series(withTarget(l, p.labels))}
+			p.known[k.key] = k
 		}
 		p.batch, p.values = append(p.batch, k), append(p.values, value)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	p.looks = learn(body, contentType, p.batch, p.values)
+	return nil
 }
 
 // commit stores the batch and marks what is gone since the scrape before.
@@ -113,6 +125,7 @@ func (p *page) commit(at, took gameday.Duration, ok bool) {
 
 // drop ends the series that the present scrape did not have.
 func (p *page) drop(t unixMilli) {
+	p.looks = nil // it may know some of them
 	for key, k := range p.known {
 		if k.turn == p.turn {
 			continue
