@@ -492,6 +492,24 @@ func TestAServerThatDoesNotGreetIsLeft(t *testing.T) {
 	require.ErrorContains(t, p.feed(), "before its settings")
 }
 
+// A request and its answer allocate one frame, which is the framer's.
+func TestARequestOverHTTP2IsCheap(t *testing.T) {
+	p := settled(t)
+	raw, r, st := []byte("GET /products/1 HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\n\r\n"), &request{method: "GET"}, &h2stream{}
+	block := p.block(":status", "200") // of the static table
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		id := p.conn.next
+		_ = p.conn.open(st, raw, r, false)
+		p.said.Reset()
+		_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true})
+		_ = p.WriteData(id, true, raw)
+		_ = p.conn.feed(p.said.Bytes())
+		p.conn.out = p.conn.out[:0]
+	}), 1.0)
+	require.NoError(t, p.err)
+	require.Empty(t, p.conn.streams)
+}
+
 // Whatever a server sends, in whatever pieces: each stream ends once at most, memory and what is sent back are bounded, and
 // the pieces do not matter.
 func FuzzH2Conn(f *testing.F) {

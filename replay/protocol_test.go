@@ -69,6 +69,7 @@ func TestRequestsGoByTheProtocolThatFits(t *testing.T) {
 		{"recorded over HTTP/2, to a server that speaks it without TLS", false, true, "HTTP/2.0", false, 2, byFrames},
 		{"recorded over HTTP/2, to a server that does not: the first few by net/http, the rest by the fast path", true, false, "HTTP/2.0", false, 1, byFastPath},
 		{"and without TLS", false, false, "HTTP/2.0", false, 1, byFastPath},
+		{"over HTTP/1.1 by net/http where a server turns HTTP/2 down that the user wants", true, false, "HTTP/1.1", true, 1, byNetHTTP},
 		{"all over HTTP/2 because the user says so", false, true, "HTTP/1.1", true, 2, byFrames},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -191,19 +191,8 @@ func (s *shard) pour(link *conn) {
 	if h.dirty = false; link.gone {
 		return
 	}
-	raw := h.out
-	if link.tls != nil {
-		sealed, err := link.tls.seal(raw)
-		if err != nil {
-			s.sever(link, err)
-			return
-		}
-		raw = sealed
-	}
-	if s.write(link, raw); link.tls == nil && len(link.out) > 0 {
-		h.out = nil // it is the socket's now
-	} else {
-		h.out = h.out[:0]
+	if len(h.out) > 0 && !s.writeFrames(link) {
+		return
 	}
 	if h.draining {
 		s.unlink(link)
@@ -211,6 +200,24 @@ func (s *shard) pour(link *conn) {
 	if !link.gone && h.spent() {
 		s.sever(link, h.lost(io.EOF))
 	}
+}
+
+// writeFrames writes what a link has to say, and reports whether the link goes on.
+func (s *shard) writeFrames(link *conn) bool {
+	h, raw := link.h2, link.h2.out
+	if link.tls != nil {
+		sealed, err := link.tls.seal(raw)
+		if err != nil {
+			s.sever(link, err)
+			return false
+		}
+		raw = sealed
+	}
+	s.write(link, raw)
+	if h.out = h.out[:0]; link.tls == nil && len(link.out) > 0 {
+		h.out = nil // it is the socket's now
+	}
+	return !link.gone
 }
 
 // unlink has a link take no more requests.
@@ -228,7 +235,9 @@ func (s *shard) hearFrames(link *conn, data []byte) bool {
 	if !link.ready && link.h2.settled {
 		link.ready = true
 		s.wheel.clear(link)
-		s.trunk.laying--
+		if s.trunk.laying--; link.h2.limit == 0 { // another would hardly be allowed more
+			s.trunk.again = s.e.now() + layAgain
+		}
 	}
 	if err != nil {
 		s.pour(link) // it says why
