@@ -138,6 +138,8 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 			fmt.Fprintln(g.stderr, "warning: other machines may reach the service through this address: --allow-remote was given")
 		}
 	}
+	drop := func() { _ = tape.DropPacking(o.Out) } // the tape is whole without
+	g.drop.Store(&drop)
 	var packed tape.Packed
 	o.Packed = func(p tape.Packed) { packed = p }
 	counts, err := wire.Capture(ctx, o)

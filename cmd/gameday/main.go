@@ -70,6 +70,9 @@ func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 	stop(harness.Interrupted{Signal: first})
 	second := <-signals
 	fmt.Fprintf(g.stderr, "\n%s again: not waiting%s\n", second, left)
+	if drop := g.drop.Load(); drop != nil {
+		(*drop)()
+	}
 	os.Exit(harness.Interrupted{Signal: second}.ExitCode())
 }
 
@@ -103,6 +106,8 @@ type global struct {
 	heals  bool        // the verb may have changed what has to be put right
 	panel  atomic.Bool // one is on the terminal, and tells of the first signal itself
 	ending ending
+
+	drop atomic.Pointer[func()] // puts away what is half done, when the process does not wait; nil for nothing
 
 	tune func(*wire.RunOptions) // has the last word on the options of a run; nil but in tests
 }

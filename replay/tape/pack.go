@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -77,6 +79,24 @@ func (w *Writer) pack(p Packing, hurry <-chan struct{}) Packed {
 	w.offset -= packed.Saved
 	w.mu.Unlock()
 	return packed
+}
+
+// DropPacking removes what a packing that was broken off left beside a tape, or in a reel. The tapes are whole without it.
+func DropPacking(path string) error {
+	files := []string{path + packingSuffix}
+	inside, _ := os.ReadDir(path) // of a tape there is nothing inside
+	for _, file := range inside {
+		if strings.HasSuffix(file.Name(), tapeSuffix+packingSuffix) {
+			files = append(files, filepath.Join(path, file.Name()))
+		}
+	}
+	var errs []error
+	for _, file := range files {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // packer is the packing of one tape under way.

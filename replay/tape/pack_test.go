@@ -125,9 +125,7 @@ func TestATapeIsPackedInItsPlace(t *testing.T) {
 // requireAlone finds nothing beside the tape.
 func requireAlone(t *testing.T, path string) {
 	t.Helper()
-	there, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	require.Len(t, there, 1)
+	requireNames(t, filepath.Dir(path), filepath.Base(path))
 }
 
 // TestACompleteTapeIsPackedByItsWriter holds for encrypted ones too: the writer still knows the key, and nobody else.
@@ -252,4 +250,30 @@ func TestTapesOfAReelArePackedBehindTheRecording(t *testing.T) {
 	there, err := filepath.Glob(filepath.Join(dir, "*.packing"))
 	require.NoError(t, err)
 	require.Empty(t, there)
+}
+
+func TestWhatPackingLeftIsDropped(t *testing.T) {
+	dir := t.TempDir()
+	path, reel := filepath.Join(dir, "x.gdtape"), filepath.Join(dir, "reel")
+	require.NoError(t, os.Mkdir(reel, 0o700))
+	for _, name := range []string{path, path + ".packing", filepath.Join(reel, "000001.gdtape"), filepath.Join(reel, "000001.gdtape.packing"), filepath.Join(reel, "notes")} {
+		require.NoError(t, os.WriteFile(name, nil, 0o600))
+	}
+	for range 2 {
+		require.NoError(t, tape.DropPacking(path))
+		require.NoError(t, tape.DropPacking(reel))
+	}
+	requireNames(t, dir, "reel", "x.gdtape")
+	requireNames(t, reel, "000001.gdtape", "notes")
+}
+
+func requireNames(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	there, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, file := range there {
+		names = append(names, file.Name())
+	}
+	require.Equal(t, want, names)
 }

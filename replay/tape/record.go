@@ -610,7 +610,7 @@ func (f *fields) newString() string {
 	s := f.s[f.at : f.at+int(n)]
 	f.at += int(n)
 	if len(s) <= tableString && len(f.d.table) < tableMax {
-		f.d.table = append(f.d.table, known{s: s})
+		f.d.table = append(f.d.table, known{s: s, own: len(f.d.payload) <= windowMax}) // all of it is one window
 	}
 	return s
 }
