@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -81,6 +80,7 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 
 // run captures until capturing returns, watched, and closes the tape.
 func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, capturing func() error) (replay.Counts, error) {
+	defer collectLess(o.Limits.Memory)()
 	began := time.Now()
 	watched, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
@@ -168,7 +168,6 @@ func (o CaptureOptions) recording(source, about string, start time.Time) (c capt
 	}
 	if memory := o.Limits.Memory; memory > 0 {
 		c.MemoryMax = min(64<<20, memory/4)
-		debug.SetMemoryLimit(memory * 9 / 10) // collect garbage rather than leave sessions out
 	}
 	if o.Match != "" {
 		c.Filter = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, o.Match) }

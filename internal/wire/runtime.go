@@ -2,7 +2,9 @@ package wire
 
 import (
 	"math"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"github.com/gameday-dev/gameday"
@@ -37,4 +39,31 @@ func peakOf(plan gameday.TrafficPlan, recorded int) float64 {
 		peak = min(peak, plan.RateCap)
 	}
 	return peak
+}
+
+// The garbage collector of a process that does nothing but capture: next to nothing of what passes stays, so that it would
+// run after every few megabytes, at the price of a good part of the capture.
+const (
+	capturePercent = 400       // of what lives may be garbage
+	captureMemory  = 256 << 20 // bytes from which on it runs more often, where no budget says less
+)
+
+// collectLess sets the garbage collector up for a capture that may take so much memory, 0 for no bound, unless the
+// environment does. restore undoes it.
+func collectLess(memory int64) (restore func()) {
+	limit := int64(captureMemory)
+	if memory > 0 {
+		limit = memory * 9 / 10 // collect garbage rather than leave sessions out
+	}
+	percent, before := debug.SetGCPercent(capturePercent), debug.SetMemoryLimit(limit)
+	if os.Getenv("GOGC") != "" {
+		debug.SetGCPercent(percent)
+	}
+	if os.Getenv("GOMEMLIMIT") != "" && memory <= 0 {
+		debug.SetMemoryLimit(before)
+	}
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(before)
+	}
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,4 +35,16 @@ func TestRoomIsGivenBack(t *testing.T) {
 	require.Equal(t, before+3, runtime.GOMAXPROCS(0))
 	restore()
 	require.Equal(t, before, runtime.GOMAXPROCS(0))
+}
+
+func TestTheGarbageCollectorIsGivenBack(t *testing.T) {
+	t.Setenv("GOGC", "")
+	percent, limit := debug.SetGCPercent(70), debug.SetMemoryLimit(1<<40)
+	defer debug.SetMemoryLimit(limit)
+	defer debug.SetGCPercent(percent)
+	restore := collectLess(100 << 20)
+	require.EqualValues(t, 90<<20, debug.SetMemoryLimit(-1))
+	restore()
+	require.EqualValues(t, 1<<40, debug.SetMemoryLimit(-1))
+	require.Equal(t, 70, debug.SetGCPercent(percent))
 }

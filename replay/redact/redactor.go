@@ -139,7 +139,11 @@ func isCode(s string) bool {
 func (p *pass) header(h replay.Header) {
 	for i := range h {
 		f := &h[i]
-		p.calm = p.found != nil && calm.has(f.Name)
+		if p.found == nil {
+			f.Value = p.field(p.headers.of(f.Name), f.Value)
+			continue
+		}
+		p.calm = calm.has(f.Name)
 		p.at(f.Name, func() { f.Value = p.field(p.headers.of(f.Name), f.Value) })
 	}
 	p.calm = false

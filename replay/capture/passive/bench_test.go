@@ -5,6 +5,9 @@ package passive_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/gameday-dev/gameday/internal/tcpstream/tcptest"
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/capture/passive"
@@ -58,25 +62,49 @@ func BenchmarkFile(b *testing.B) {
 	}
 }
 
-// BenchmarkTape is what a capture does to each request besides waiting: put together, redacted, and written to a tape.
+// BenchmarkTape is what a capture does to each request besides waiting: put together, redacted, and written to a tape. The
+// requests are those that a replay sends, with marks that no two have in common.
 func BenchmarkTape(b *testing.B) {
 	const requests = 10_000
-	frames := load(requests, 0)
+	frames := marked(requests)
 	redactor, err := redact.New(redact.Rules{}, nil)
 	require.NoError(b, err)
 	dir := b.TempDir()
 	b.ReportAllocs()
+	began := cpu(b)
 	for n := 0; b.Loop(); n++ {
 		w, err := tape.Create(filepath.Join(dir, strconv.Itoa(n)), tape.Meta{Start: monday}, tape.Options{Sync: -1})
 		require.NoError(b, err)
 		watch := passive.New(&packets{frames: frames}, w, passive.Options{
-			Ports: []uint16{8080}, Options: capture.Options{Start: monday, Wait: true, Redact: redactor.Exchange},
+			Ports: []uint16{8080}, Options: capture.Options{Start: monday, Wait: true, Replays: true, Redact: redactor.Exchange},
 		})
 		require.NoError(b, watch.Run(context.Background()))
 		require.NoError(b, w.Close())
 		require.EqualValues(b, requests, watch.Counts().Captured)
 	}
-	b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*requests), "ns/request")
+	b.ReportMetric((cpu(b)-began).Seconds()*1e6/float64(b.N*requests), "cpu-us/request")
+}
+
+// marked are GETs over 50 connections with the header lines of a replay.
+func marked(requests int) (frames []tcptest.Frame) {
+	var talks []*tcptest.Talk
+	for i := range 50 {
+		talk := &tcptest.Talk{Client: netip.AddrPortFrom(client.Addr(), uint16(20_000+i)), Server: server, Now: monday}
+		talk.Open()
+		talks = append(talks, talk)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range requests {
+		talk := talks[i%len(talks)]
+		talk.Now = monday.Add(time.Duration(i) * 200 * time.Microsecond)
+		talk.Send(false, fmt.Appendf(nil, "GET /item/%d HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\nX-Gameday-Replay: replay\r\n"+
+			"tracestate: gameday=replay\r\nbaggage: gameday.run=replay\r\nX-Gameday-Mark: 1.%x.1a202927c8e.105b8..%x%x\r\ntraceparent: 00-%016x%016x-%016x-01\r\n\r\n",
+			i, i, random.Uint64(), random.Uint32(), random.Uint64(), random.Uint64(), random.Uint64()))
+		talk.Send(true, []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n"))
+		frames = append(frames, talk.Frames...)
+		talk.Frames = nil
+	}
+	return frames
 }
 
 // cpu is what the process has used of the processors.

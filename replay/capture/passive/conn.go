@@ -48,6 +48,17 @@ type exchange struct {
 	request, reply body
 	asked, settled bool   // the request is over; so is its response, or nobody waits for it any more
 	lost           string // why it is lost, if it is
+
+	// What is recorded lies here too: it comes and goes with what is known of it.
+	record   replay.Exchange // x
+	response replay.Response // of x, if it has one
+}
+
+// newExchange begins one.
+func newExchange(x replay.Exchange, first place) *exchange {
+	e := &exchange{record: x, began: first.at, acked: first.acked}
+	e.x = &e.record
+	return e
 }
 
 func newConn(c *collector, tcp tcpstream.Conn) *conn {

@@ -61,6 +61,10 @@ func TestEveryFormOfHTTPOneIsRead(t *testing.T) {
 			"> GET / HTTP/1.1\r\n\r\n", "< HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n",
 			"> GET /2 HTTP/1.1\r\n\r\n", "< HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "",
 		}, []string{"HEAD / -> 200", "GET / -> 304", "GET /2 -> 200 x"}, nil},
+		{"lines that end with a line feed alone, before others in the same packet", []string{
+			"> GET /1 HTTP/1.1\nHost: shop\n\nGET /2 HTTP/1.1\r\nHost: shop\n\r\nGET /3 HTTP/1.1\r\n\n",
+			"< HTTP/1.1 204 A\n\nHTTP/1.1 204 B\n\r\nHTTP/1.1 204 C\r\n\r\n", "",
+		}, []string{"GET /1 -> 204", "GET /2 -> 204", "GET /3 -> 204"}, nil},
 		{"an upgrade, after which nothing is HTTP", []string{
 			"> GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", "< HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nGET",
 			"> GET /no HTTP/1.1\r\n\r\n", "",

@@ -165,6 +165,10 @@ func (r *reader) begin(b []byte) int {
 		return r.step(b, false)
 	}
 	r.state = head
+	if n := headEnd(b); n > 0 && n <= headMax { // all of it has come in one packet, as most do
+		r.message(b[:n])
+		return n
+	}
 	return r.collect(b, headMax, r.headLine)
 }
 
@@ -232,18 +236,22 @@ func (r *reader) headLine(text []byte, last int) (done bool) {
 	if !blank(text[last:]) {
 		return false
 	}
-	f, err := r.out.head(text, r.first)
-	if err != nil {
-		r.guess = false
-		r.wrong(err, len(text))
-		return true
-	}
+	r.message(text)
+	return true
+}
+
+// message begins the message with a head.
+func (r *reader) message(head []byte) {
+	f, err := r.out.head(head, r.first)
 	r.guess = false
+	if err != nil {
+		r.wrong(err, len(head))
+		return
+	}
 	r.state, r.left = f.kind, f.size
 	if f.kind == idle || f.kind == fixed && f.size == 0 {
 		r.state = r.out.complete()
 	}
-	return true
 }
 
 func (r *reader) chunkSizeLine(text []byte, _ int) (done bool) {
@@ -320,6 +328,21 @@ func (r *reader) gap(n int64) {
 // underway reports whether a message has begun and is not over.
 func (r *reader) underway() bool {
 	return !r.guess && r.state >= head && r.state <= untilClose
+}
+
+// headEnd returns the length of the head that b begins with, up to its empty line; 0 when that has not come.
+func headEnd(b []byte) int {
+	end := bytes.Index(b, []byte("\n\r\n")) + len("\n\r\n")
+	if end < len("\n\r\n") {
+		end = len(b)
+	}
+	if bare := bytes.Index(b[:end], []byte("\n\n")); bare >= 0 {
+		return bare + len("\n\n")
+	}
+	if !bytes.HasSuffix(b[:end], []byte("\n\r\n")) {
+		return 0
+	}
+	return end
 }
 
 func blank(line []byte) bool { return string(line) == "\r\n" || string(line) == "\n" }

@@ -32,17 +32,16 @@ func (r *requests) head(b []byte, first place) (framing, error) {
 		return framing{}, err
 	}
 	targetAt := len(method) + 1
-	x := &replay.Exchange{
+	k.up = newExchange(replay.Exchange{
 		Conn: k.tcp.ID, Seq: k.c.next(), At: k.c.since(first.at),
 		Method: text[:len(method)], Target: text[targetAt : targetAt+len(target)],
 		Proto: text[targetAt+len(target)+1:][:len(proto)],
 		Host:  fields.Get("Host"), Header: fields,
-	}
-	x.Header.Del("Host")
+	}, first)
+	k.up.x.Header.Del("Host")
 	if f.kind == fixed {
-		x.Size = f.size
+		k.up.x.Size = f.size
 	}
-	k.up = &exchange{x: x, began: first.at, acked: first.acked}
 	k.await(k.up)
 	return f, nil
 }
@@ -101,7 +100,7 @@ func (k *conn) abandon(first place, begun bool, why string) {
 		if !begun {
 			return
 		}
-		e = &exchange{x: &replay.Exchange{At: k.c.since(first.at)}, began: first.at, acked: first.acked}
+		e = newExchange(replay.Exchange{At: k.c.since(first.at)}, first)
 		k.await(e)
 	}
 	k.ask(e, k.req.now.at)

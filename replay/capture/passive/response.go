@@ -31,7 +31,8 @@ func (r *responses) head(b []byte, first place) (framing, error) {
 		k.orphan(first)
 		return replyFraming("", status, fields)
 	}
-	e.x.Response = &replay.Response{Status: status, Header: fields, FirstByte: max(time.Duration(first.at-e.began), 0)}
+	e.response = replay.Response{Status: status, Header: fields, FirstByte: max(time.Duration(first.at-e.began), 0)}
+	e.x.Response = &e.response
 	k.down = e
 	return replyFraming(e.x.Method, status, fields)
 }
