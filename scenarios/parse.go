@@ -3,9 +3,12 @@ package scenarios
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"reflect"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/gameday-dev/gameday/internal/typo"
 )
 
 // Parse reads a scenario. The file's name is used for messages and to resolve paths; nothing is opened but
@@ -19,6 +22,9 @@ func Parse(file string, text []byte, o Options) (*Scenario, error) {
 	if root == nil {
 		return nil, p.err()
 	}
+	if p.anotherKind(root) {
+		return nil, p.err()
+	}
 	resolve(declared(root, src), o.Set, p).substitute(root, "")
 	s := &Scenario{src: src, monkeys: o.Monkeys}
 	(&decoder{p}).decode(root, reflect.ValueOf(s).Elem(), rules{}, "")
@@ -28,6 +34,16 @@ func Parse(file string, text []byte, o Options) (*Scenario, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// anotherKind reports a file that is well something else, such as a topology: all else that could be said of it is noise.
+func (p *problems) anotherKind(root *yaml.Node) bool {
+	n := child(root, "kind")
+	if n == nil || n.Kind != yaml.ScalarNode || n.Value == "" || n.Value == Kind || typo.Nearest(n.Value, []string{Kind}) != "" {
+		return false
+	}
+	p.node(n, "kind", problem{code: codeDocument, text: fmt.Sprintf("a file of kind %s is no scenario", n.Value), hint: "want kind: " + Kind})
+	return true
 }
 
 // declared reads the parameters ahead of all else. Their problems are reported when the whole file is read.
