@@ -80,9 +80,11 @@ type shown struct {
 	text    []any
 }
 
-// runTest runs f as go test would, and again where a busy machine kept it from proving anything. A machine that stays busy
-// proves nothing about the example, which cannot be skipped as record skips a test.
+// runTest runs f as go test would, and once more where a busy machine kept it from proving anything. A machine that stays
+// busy proves nothing about the example, which cannot be skipped as record skips a test.
 func runTest(f func(t testing.TB)) {
+	const attempts = 2 // examples wait for each other
+
 	for n := 1; ; n++ {
 		t := &shown{}
 		t.run(f)
