@@ -246,6 +246,7 @@ func (s *Supervisor) killNow(in *instance) error {
 		return fmt.Errorf("kill %s: %w", in.name, err)
 	}
 	<-p.ctx.Done() // SIGKILL is certain
+	s.ended(in, p) // so that nobody counts on it when the kill has returned
 	in.gate.Lock()
 	defer in.gate.Unlock()
 	s.mu.Lock()

@@ -276,6 +276,9 @@ func (s *Supervisor) check(in *instance, p *process) (answered, healthy bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if in.process != p {
+		return answered, false // it was killed while it answered
+	}
 	if healthy {
 		in.healthy, in.served, in.failures, in.misses = true, true, 0, 0
 		return answered, healthy
@@ -301,9 +304,13 @@ func (s *Supervisor) ask(ctx context.Context, in *instance) (answered, healthy b
 	return true, answer.StatusCode == http.StatusOK
 }
 
+// ended notes that a process has ended, once: by whoever learns it first.
 func (s *Supervisor) ended(in *instance, p *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if in.process != p {
+		return
+	}
 	if !in.served {
 		in.failures++
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ func promises() []promise {
 		{"pause", "A paused instance exists and does not run; released, the same process runs on.", checkPause},
 		{"shape", "A rule slows what it names, in the direction it names, and nothing else, until released.", checkShape},
 		{"shape an established connection", "A rule acts on connections that were there before it, and leaves them whole when it goes.", checkEstablished},
+		{"break an established connection", "A reset answers the next bytes of a connection that was there before it; after a black hole a connection goes on whole or not at all.", checkBroken},
 		{"cut", "A cut link refuses new connections and breaks established ones; joined, it carries again.", checkCut},
 		{"one fault", "Several changes on behalf of one fault are one: released together, at once.", checkOneFault},
 		{"deadline", "What is held past its deadline is let go by the platform itself, even when the lease is renewed.", checkDeadline},
@@ -87,6 +89,11 @@ func checkKill(t *testing.T, w *world) {
 	}
 	if s := w.state(t, target); s.Running || s.Healthy {
 		t.Fatalf("runs after kill has returned: %+v", s)
+	}
+	for _, found := range w.instances(t) {
+		if found.Name == target.Name && found.Healthy {
+			t.Error("found healthy after kill has returned")
+		}
 	}
 	if !w.held(t, g.Fault) {
 		t.Error("nothing is held")
@@ -220,6 +227,60 @@ func checkEstablished(t *testing.T, w *world) {
 	if _, err := echoOnce(c); err != nil {
 		t.Errorf("after release: %v", err)
 	}
+}
+
+func checkBroken(t *testing.T, w *world) {
+	shaper := able[gameday.Shaper](t, w)
+	for _, row := range []struct {
+		about string
+		rule  gameday.LinkRule
+		check func(c net.Conn, release func())
+	}{
+		{"reset", gameday.LinkRule{Reset: true}, func(c net.Conn, release func()) {
+			if _, err := echoOnce(c); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("reset: an established connection ended with %v, want a break", err)
+			}
+			release()
+		}},
+		{"black hole", gameday.LinkRule{BlackHole: true}, func(c net.Conn, release func()) {
+			_, err := io.WriteString(c, "lost")
+			release()
+			if err == nil {
+				_, _ = io.WriteString(c, "more") // shows a hole, where the connection goes on
+				err = wholeOrBroken(c, "lostmore")
+			}
+			if err != nil {
+				t.Errorf("black hole: %v", err)
+			}
+		}},
+	} {
+		c, g := w.dial(t), grip(t)
+		g.Fault += "/" + row.about
+		if _, err := echoOnce(c); err != nil {
+			t.Fatal(err)
+		}
+		row.rule.From, row.rule.To = w.link.From, w.link.To
+		if err := shaper.Shape(t.Context(), []gameday.LinkRule{row.rule}, g); err != nil {
+			t.Fatal(err)
+		}
+		row.check(c, func() { w.release(t, g.Fault) })
+		if _, err := echoOnce(w.dial(t)); err != nil {
+			t.Errorf("%s: a connection after release: %v", row.about, err)
+		}
+	}
+}
+
+// wholeOrBroken reads what a connection still carries: all of want, or a part of it and a break.
+func wholeOrBroken(c net.Conn, want string) error {
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(c, got)
+	switch {
+	case string(got[:n]) != want[:n]:
+		return fmt.Errorf("it carried %q of %q: a hole", got[:n], want)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("it hangs: %w", err)
+	}
+	return nil
 }
 
 func checkCut(t *testing.T, w *world) {
