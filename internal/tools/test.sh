@@ -8,7 +8,7 @@ export GAMEDAY_PROVE=1
 go build -race ./...
 go test -race -p 1 ./...
 if sh internal/tools/libpcap.sh; then
-	go test -race -tags libpcap ./replay/capture/passive
+	go test -race -tags libpcap -run 'Libpcap|Engines' ./replay/capture/passive
 fi
 (cd fixtures/supermarket && go build -race ./... && go test -race -p 1 ./...)
 game_day() { bin/gameday run scenarios/library/recommendation-down.yaml --progress plain; }
