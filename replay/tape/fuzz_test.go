@@ -28,6 +28,15 @@ func FuzzReader(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	for _, x := range xs {
+		x.Body, x.Size = make([]byte, 5000), 5000 // stored once
+	}
+	shared, err := os.ReadFile(write(f, xs, 2))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(shared, true)
+	f.Add(shared, false)
 	f.Add(sealed, true)
 	f.Add(sealed[:len(sealed)-30], false)
 	f.Add(b, true)

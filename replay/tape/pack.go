@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,7 +207,7 @@ func (p *packer) copy(ctx context.Context, w *Writer) error {
 	p.dec.library = &library{file: &p.r.file, keep: refers(p.r.index)}
 	for _, e := range p.r.index {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		switch e.kind {
 		case kindData:

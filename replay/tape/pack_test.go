@@ -32,7 +32,6 @@ func record(t *testing.T, w interface {
 	replay.Recorder
 	replay.Bookkeeper
 	replay.Messenger
-	Flush() error
 }, xs []*replay.Exchange,
 ) {
 	t.Helper()
@@ -51,8 +50,8 @@ func record(t *testing.T, w interface {
 			require.NoError(t, w.Gap(replay.Gap{From: x.At, To: x.At + 1, Lost: 2, Cause: "queue full"}))
 			require.NoError(t, w.Account("proxy", replay.Counts{Captured: uint64(i), Filtered: replay.Tally{"match": 3}, Lost: replay.Tally{"queue full": 2}}))
 		}
-		if i%7 == 0 {
-			require.NoError(t, w.Flush())
+		if i%7 == 0 { // which ends the frame, and does not wait for the disk
+			require.NoError(t, w.Account("proxy", replay.Counts{Captured: uint64(i), Messages: uint64(i / 5)}))
 		}
 	}
 	require.NoError(t, w.Account("proxy", replay.Counts{Captured: uint64(len(xs)), Messages: 600}))
@@ -150,6 +149,44 @@ func TestACompleteTapeIsPackedByItsWriter(t *testing.T) {
 	}
 }
 
+func TestAPackedTapeStoresLargeBodiesOnceToo(t *testing.T) {
+	xs := browsing(2000, 300, 5000)
+	path := write(t, xs, 4)
+	was := contentOf(t, path)
+	packed, err := tape.Pack(t.Context(), path, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, packed.Tapes)
+	requirePacked(t, was, path)
+	require.Less(t, contentOf(t, path).info.Bytes, int64(300*5000+2000*200))
+}
+
+// ending is a context that is done when it was asked a number of times.
+type ending struct {
+	context.Context
+	left int
+}
+
+func (e *ending) Err() error {
+	if e.left--; e.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestPackingStopsInTheMiddle(t *testing.T) {
+	path := smallFrames(t, tape.Options{})
+	was, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, after := range []int{0, 1, 200, 430} {
+		_, err = tape.Pack(&ending{t.Context(), after}, path, nil, nil)
+		require.ErrorContains(t, err, "pack tape "+path)
+		is, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, was, is)
+		requireAlone(t, path)
+	}
+}
+
 func TestATapeStaysAsItIs(t *testing.T) {
 	id := identity(t)
 	full := errors.New("no room")
@@ -163,7 +200,7 @@ func TestATapeStaysAsItIs(t *testing.T) {
 		"when packing is stopped": {stopped: true, want: "context canceled"},
 		"when it is damaged":      {damage: func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, want: "frame"},
 		"when its writer was killed": {
-			damage: func(b []byte) []byte { return b[:frameOffsets(b)[400]] }, want: "its writer did not end by itself: copy it with gameday tape repair",
+			damage: func(b []byte) []byte { return b[:frameOffsets(b)[800]] }, want: "its writer did not end by itself: copy it with gameday tape repair",
 		},
 		"when it is encrypted and nobody has the key": {options: tape.Options{Recipients: []age.Recipient{id.Recipient()}}, want: "it is encrypted: give the age identity"},
 		"when it is encrypted and would not be any more": {
@@ -227,8 +264,8 @@ func TestTapesOfAReelArePackedBehindTheRecording(t *testing.T) {
 			x.At += time.Duration(i) * time.Hour
 			x.Seq += uint64(3000 * i)
 			require.NoError(t, w.Record(x))
-			if j%7 == 0 {
-				require.NoError(t, w.Flush())
+			if j%7 == 0 { // which ends the frame, and does not wait for the disk
+				require.NoError(t, w.Account("proxy", replay.Counts{Captured: x.Seq + 1}))
 			}
 		}
 		want = append(want, xs...)

@@ -333,10 +333,16 @@ func (r *Reader) damageAt(offset int64) *Damage {
 	return r.damage[i]
 }
 
+// lacksMax bounds the frames that are told apart because bodies in them are missing.
+const lacksMax = 1000
+
 // lacking notes bodies that are missing because the frame that they stand in cannot be read.
 func (r *Reader) lacking(all []lack) {
 	for _, one := range all {
 		d := r.damageAt(one.frame)
+		if d == nil && len(r.damage) >= lacksMax {
+			d = r.damage[len(r.damage)-1]
+		}
 		if d == nil {
 			d = &Damage{Path: r.name, Offset: one.frame, Lost: -1, Err: one.err}
 			for i, e := range r.index {

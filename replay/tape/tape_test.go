@@ -1,6 +1,7 @@
 package tape_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -58,11 +59,11 @@ func shopping(n int, seed uint64) []*replay.Exchange {
 }
 
 func randomBytes(rng *rand.Rand, n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(rng.Uint32())
+	b := make([]byte, 0, n+8)
+	for len(b) < n {
+		b = binary.LittleEndian.AppendUint64(b, rng.Uint64())
 	}
-	return b
+	return b[:n:n]
 }
 
 // write makes a tape with a frame after every per exchanges, and returns its path.
