@@ -25,8 +25,8 @@ const (
 	bySocket   = "WebSocket"
 )
 
-// A courier carries requests that neither the fast path nor a trunk speaks: streams of gRPC, HTTP/2 where the target
-// turned it down, and everything where there is no fast path. It costs several times as much per request.
+// A courier carries requests that go neither by the fast path nor over a trunk: those that were recorded over HTTP/2, or
+// are wanted so, for a target that turned it down, and everything where there is no fast path. It costs several times as much per request.
 type courier struct {
 	base   *url.URL
 	books  *books // of messages

@@ -70,6 +70,8 @@ type h2conn struct {
 type h2guest interface {
 	// streamHeard says that the answer of a stream begins.
 	streamHeard(st *h2stream)
+	// streamSent says that more of a body that is said by and by has been sent.
+	streamSent(st *h2stream)
 	// streamEnded gives back a stream that is not in the connection any more. Refused means that the server says it has
 	// done nothing with the request.
 	streamEnded(st *h2stream, err error, refused bool)
@@ -127,20 +129,25 @@ func (h *h2conn) open(st *h2stream, raw []byte, r *request, https bool) error {
 	}
 	var list int
 	var body []byte
-	h.out, list, body = appendFields(h.out, raw, https, r.rpc != 0)
+	h.out, list, body = appendFields(h.out, raw, https, r.rpc != 0, r.stream != nil)
 	if int64(list) > h.list {
 		h.out = h.out[:start]
 		return fmt.Errorf("header of %d bytes is longer than the %d that the server takes", list, h.list)
 	}
 	*st = h2stream{
-		slot: st.slot, link: st.link, cancel: st.cancel, id: h.next, window: h.initial, credit: h2StreamWindow, left: -1,
+		slot: st.slot, link: st.link, cancel: st.cancel, call: st.call, id: h.next, window: h.initial, credit: h2StreamWindow, left: -1,
 		keep: r.keeps(), bodiless: r.method == "HEAD", rest: body,
 	}
 	h.next += 2
 	h.draining = h.draining || h.next >= h2MaxID
 	h.streams[st.id] = st
-	h.cut(start, len(body) == 0)
 	h.quiet = 0
+	if st.more = r.stream != nil; st.more {
+		h.cut(start, false)
+		st.rest = bytes.Clone(body)[:0]
+		return nil
+	}
+	h.cut(start, len(body) == 0)
 	h.send(st)
 	if len(st.rest) > 0 {
 		st.rest = bytes.Clone(st.rest)
@@ -174,8 +181,28 @@ func (h *h2conn) cut(start int, last bool) {
 	}
 }
 
+// say sends the next n bytes of a body that is said by and by.
+func (h *h2conn) say(st *h2stream, n int) {
+	st.rest = st.rest[:len(st.rest)+n]
+	h.send(st)
+}
+
+// hush ends a body that is said by and by.
+func (h *h2conn) hush(st *h2stream) {
+	if st.more = false; len(st.rest) == 0 {
+		h.put(http2.FrameData, http2.FlagDataEndStream, st.id, 0)
+	}
+}
+
 // send sends what the server takes of a body.
 func (h *h2conn) send(st *h2stream) {
+	h.push(st)
+	if st.call != nil {
+		h.guest.streamSent(st)
+	}
+}
+
+func (h *h2conn) push(st *h2stream) {
 	for len(st.rest) > 0 {
 		n := min(int64(len(st.rest)), int64(h.frame), h.window, st.window)
 		if n <= 0 {
@@ -186,7 +213,7 @@ func (h *h2conn) send(st *h2stream) {
 			return
 		}
 		flags := http2.Flags(0)
-		if n == int64(len(st.rest)) {
+		if n == int64(len(st.rest)) && !st.more {
 			flags = http2.FlagDataEndStream
 		}
 		h.put(http2.FrameData, flags, st.id, int(n))
@@ -194,6 +221,7 @@ func (h *h2conn) send(st *h2stream) {
 		st.rest = st.rest[n:]
 		h.window -= n
 		st.window -= n
+		st.sent += n
 		h.quiet = 0
 	}
 }
@@ -218,7 +246,7 @@ func (h *h2conn) abandon(st *h2stream) {
 
 // finish gives a stream back whose answer has come.
 func (h *h2conn) finish(st *h2stream, err error) {
-	if len(st.rest) > 0 { // it was not needed for the answer, and would be in the way
+	if len(st.rest) > 0 || st.more { // it was not needed for the answer, and would be in the way
 		h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeNo))
 	}
 	h.drop(st, err, false)
@@ -233,7 +261,7 @@ func (h *h2conn) fail(st *h2stream, err error) {
 // drop gives a stream back.
 func (h *h2conn) drop(st *h2stream, err error, refused bool) {
 	delete(h.streams, st.id)
-	st.rest = nil
+	st.rest, st.more = nil, false
 	h.guest.streamEnded(st, err, refused)
 }
 

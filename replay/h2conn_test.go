@@ -39,6 +39,8 @@ func newH2party(t testing.TB) *h2party {
 
 func (p *h2party) streamHeard(*h2stream) { p.heard++ }
 
+func (p *h2party) streamSent(*h2stream) {}
+
 func (p *h2party) streamEnded(st *h2stream, err error, refused bool) {
 	p.ended++
 	p.last, p.err, p.refused = st, err, refused
@@ -397,6 +399,39 @@ func TestABodyKeepsToTheWindows(t *testing.T) {
 	p.conn.window = 1 << 20
 	p.open("POST / HTTP/1.1\r\nHost: s\r\n\r\n"+strings.Repeat("x", 70_000), post)
 	require.Equal(t, []string{"HEADERS 1 true false", "DATA 1 32768 false", "DATA 1 32768 false", "DATA 1 4464 true"}, p.frames())
+}
+
+// A body that is said by and by ends when its owner says so, and its bytes count when they have left.
+func TestABodyThatIsSaidByAndBy(t *testing.T) {
+	r := &request{method: "POST", rpc: rpcOK, stream: &stream{beats: []beat{{0, 5}, {0, 3}}}}
+	raw := "POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 8\r\n\r\nfirstand"
+	p := settled(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 3})
+	st := p.open(raw, r)
+	require.Equal(t, []string{"HEADERS 1 true false"}, p.frames())
+	p.conn.say(st, 5)
+	require.Equal(t, []string{"DATA 1 3 false"}, p.frames())
+	require.EqualValues(t, 3, st.sent)
+	require.NoError(t, p.WriteWindowUpdate(1, 3))
+	require.NoError(t, p.feed())
+	require.Equal(t, []string{"DATA 1 2 false"}, p.frames(), "the next is not due yet")
+	p.conn.say(st, 3)
+	p.conn.hush(st)
+	require.Equal(t, []string{"DATA 1 1 false"}, p.frames())
+	require.NoError(t, p.WriteWindowUpdate(1, 3))
+	require.NoError(t, p.feed())
+	require.Equal(t, []string{"DATA 1 2 true"}, p.frames())
+	require.EqualValues(t, 8, st.sent)
+
+	st = p.open(raw, r)
+	p.conn.say(st, 3)
+	p.conn.hush(st)
+	require.Equal(t, []string{"HEADERS 3 true false", "DATA 3 3 false", "DATA 3 0 true"}, p.frames())
+
+	p.open(raw, r)
+	p.head(5, true, ":status", "200", "grpc-status", "8")
+	require.NoError(t, p.feed())
+	require.NoError(t, p.err)
+	require.Equal(t, []string{"HEADERS 5 true false", "RST_STREAM 5 NO_ERROR"}, p.frames(), "the server did not wait for it")
 }
 
 // An answer that does not wait for the rest of the request ends it.

@@ -17,11 +17,14 @@ type h2stream struct {
 	slot   *conn  // whose request it is
 	link   *conn  // that it goes over
 	cancel func() // breaks it off; made once
+	call   *call  // that is said by and by; nil for all other requests
 	id     uint32
 
 	window int64  // bytes that the server takes now
 	credit int64  // bytes that the server may send now
 	rest   []byte // of the body, for when it takes more
+	more   bool   // that are not due yet follow them, within its capacity
+	sent   int64  // bytes of the body so far
 	queued bool   // among those that wait to send more
 
 	answer   answer
@@ -159,6 +162,9 @@ func (st *h2stream) data(b []byte) error {
 		st.answer.body = append(st.answer.body, b[:min(len(b), maxKept-len(st.answer.body))]...)
 	}
 	st.answer.size += int64(len(b))
+	if st.call != nil {
+		st.call.answer.hear(b)
+	}
 	return nil
 }
 

@@ -12,6 +12,7 @@ const (
 	nameAuthority  = 1
 	nameMethod     = 2
 	namePath       = 4
+	nameLength     = 28
 	noTable        = 0x20 // the dynamic table has room for 0 bytes
 	fieldIndexed   = 0x80
 	fieldLiteral   = 0x10 // that nobody on the way may put into a table
@@ -22,9 +23,10 @@ const (
 )
 
 // appendFields appends the header of a request in the form of HTTP/1.1 as HTTP/2 has it, in the encoding of RFC 7541
-// without any state, and writes its names in lower case over those in raw. What belongs to a connection is left out.
+// without any state, and writes its names in lower case over those in raw. What belongs to a connection is left out,
+// and the length of a body that is sent by and by.
 // It returns the size of the list, as RFC 9113 counts it, and the body.
-func appendFields(to, raw []byte, https, rpc bool) (_ []byte, list int, body []byte) {
+func appendFields(to, raw []byte, https, rpc, timed bool) (_ []byte, list int, body []byte) {
 	line, rest := cutLine(raw)
 	method, target, _ := bytes.Cut(line, []byte(" "))
 	target = bytes.TrimSuffix(target, []byte(requestVersion))
@@ -59,7 +61,7 @@ func appendFields(to, raw []byte, https, rpc bool) (_ []byte, list int, body []b
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		lower(name)
 		index, kept := nameIndex(name)
-		if !kept {
+		if !kept || timed && index == nameLength {
 			continue
 		}
 		value = bytes.Trim(value, " \t")
@@ -134,7 +136,7 @@ func nameIndex(name []byte) (index byte, kept bool) {
 	case "content-encoding":
 		return 26, true
 	case "content-length":
-		return 28, true
+		return nameLength, true
 	case "content-type":
 		return 31, true
 	case "cookie":

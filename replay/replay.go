@@ -11,8 +11,8 @@
 // A shard is one thread that waits for due times and sockets together, writes requests that were serialised ahead of
 // time, and reads the answers with a parser of its own: HTTP/1.1, with or without TLS, over TCP or a Unix socket.
 // HTTP/2 and gRPC go over few connections that the requests of a shard share, as frames that it writes and reads itself.
-// Calls of gRPC with several messages on a side go by net/http, a WebSocket has a connection and two goroutines of its own,
-// and on systems other than Linux everything goes by net/http; the results say how many did.
+// A WebSocket has a connection and two goroutines of its own, and on systems other than Linux everything goes by net/http;
+// the results say how many did.
 //
 // The package also holds what captures exchange with it: Recorder, Gap and Counts. See the example of [Player].
 package replay

@@ -118,15 +118,11 @@ func (s *shard) give(c *conn, x *shot) {
 	case x.req.script != nil:
 		x.sent = x.had
 		s.converse(c, x)
-	case c.pool.carried && s.framed(x.req):
+	case c.pool.carried && s.framed():
 		s.enlist(c)
 	case c.pool.carried:
 		x.sent = x.had
 		s.carry(c, x)
-		if x.req.stream != nil && !x.loose {
-			s.passOn(x)
-			x.loose = true
-		}
 	case !c.ready:
 		s.establish(c, x)
 	default:

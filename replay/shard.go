@@ -181,6 +181,9 @@ func (s *shard) next() time.Duration {
 	if s.again.len() > 0 {
 		next = min(next, s.again.first().due)
 	}
+	if s.trunk.cues.len() > 0 {
+		next = min(next, s.trunk.cues.first().at)
+	}
 	return next
 }
 
@@ -278,6 +281,10 @@ func (s *shard) carry(c *conn, x *shot) {
 			}
 		})
 	})
+	if x.req.stream != nil && !x.loose {
+		s.passOn(x)
+		x.loose = true
+	}
 }
 
 // launch writes a request, without waiting for room.

@@ -178,9 +178,13 @@ type listener struct {
 
 func (l *listener) Read(b []byte) (int, error) {
 	n, err := l.ReadCloser.Read(b)
-	l.messages.Scan(b[:n], func(int64) {
+	l.hear(b[:n])
+	return n, err
+}
+
+func (l *listener) hear(b []byte) {
+	l.messages.Scan(b, func(int64) {
 		l.n++
 		l.books.received.Add(1)
 	})
-	return n, err
 }

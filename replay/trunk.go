@@ -21,6 +21,7 @@ type trunk struct {
 	laying  int           // links that are being made: their servers have not said how many streams they allow
 	again   time.Duration // no link is laid before
 	waiting fifo[*conn]   // slots whose requests have no stream yet
+	cues    queue[cue]    // of calls
 	dirty   []*conn       // links that may have something to write
 }
 
@@ -30,8 +31,8 @@ const linkStreams = 100
 // layAgain is how long a trunk goes on with the links that it has when no further one could be made.
 const layAgain = 100 * time.Millisecond
 
-// framed reports whether a request goes over the trunk, and not by a courier.
-func (s *shard) framed(r *request) bool { return fastPath && r.stream == nil && !s.e.noFrames.Load() }
+// framed reports whether requests over HTTP/2 go over the trunk, and not by a courier.
+func (s *shard) framed() bool { return fastPath && !s.e.noFrames.Load() }
 
 // enlist has the request of a slot wait for its stream, which it gets before the shard waits for anything else if there
 // is one.
@@ -43,9 +44,12 @@ func (s *shard) enlist(c *conn) {
 	}
 }
 
-// serve begins streams for the requests that wait, as many as there are, and has all links write.
+// serve begins streams for the requests that wait, as many as there are, has calls go on, and all links write.
 func (s *shard) serve() {
 	t := &s.trunk
+	for t.cues.len() > 0 && t.cues.first().at <= s.e.now() {
+		s.speak(t.cues.pop().call)
+	}
 	for t.waiting.len() > 0 {
 		c := t.waiting.first()
 		if c.gone { // it has waited for too long
@@ -165,14 +169,23 @@ func (s *shard) ride(link, c *conn) {
 	s.raw = x.render(s.raw[:0], s.e.stamp)
 	s.e.sentFrames.Add(1)
 	s.soil(link)
-	c.stream.link, c.cancel, c.away = link, c.stream.cancel, false
-	if err := link.h2.open(c.stream, s.raw, x.req, s.e.secure != nil); err != nil {
-		s.streamEnded(c.stream, err, false)
+	st := c.stream
+	st.link, st.call, c.cancel, c.away = link, nil, st.cancel, false
+	if x.req.stream != nil {
+		s.begin(x, st)
+	}
+	if err := link.h2.open(st, s.raw, x.req, s.e.secure != nil); err != nil {
+		s.streamEnded(st, err, false)
+	} else if st.call != nil {
+		s.speak(st.call)
 	}
 }
 
 // abandon breaks a stream off.
 func (s *shard) abandon(st *h2stream) {
+	if st.call != nil && !st.call.closed {
+		s.hangUp(st.call, context.Canceled)
+	}
 	st.link.h2.abandon(st)
 	s.soil(st.link)
 }
@@ -273,6 +286,10 @@ func (s *shard) streamHeard(st *h2stream) {
 func (s *shard) streamEnded(st *h2stream, err error, refused bool) {
 	c := st.slot
 	c.cancel = nil
+	if st.call != nil {
+		s.hangUp(st.call, err)
+		refused = false // some of it may have been said
+	}
 	s.answered(c, c.current, outcome{answer: st.answer, err: err, began: !refused, refused: refused, dead: err != nil})
 }
 

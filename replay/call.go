@@ -1,0 +1,108 @@
+package replay
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// A call is a stream of gRPC on its way over a trunk: what a recital is for a courier.
+type call struct {
+	*stream
+	over   *h2stream // that carries it
+	due    time.Duration
+	said   int   // messages that were handed to the connection
+	ended  bool  // and that nothing follows them
+	left   bool  // as the recorded client did
+	sent   int   // messages that the connection has sent whole
+	bytes  int64 // of those
+	answer listener
+	closed bool // it has its outcome
+}
+
+// A cue is the moment at which a call goes on.
+type cue struct {
+	at   time.Duration
+	call *call
+}
+
+func (c cue) before(d cue) bool { return c.at < d.at }
+
+// next returns when c goes on by itself; false when it only listens from now on.
+func (c *call) next() (at time.Duration, more bool) {
+	switch {
+	case c.said < len(c.beats):
+		return c.due + c.beats[c.said].after, true
+	case !c.ended && !c.open:
+		return c.due + c.upload, true
+	case c.stream.left && !c.left:
+		return c.due + c.lasts, true
+	}
+	return 0, false
+}
+
+// begin makes a call of the request of st. Its session goes on meanwhile.
+func (s *shard) begin(x *shot, st *h2stream) {
+	s.e.books.begun.Add(1)
+	st.call = &call{stream: x.req.stream, over: st, due: x.due, answer: listener{books: s.e.books}}
+	s.passOn(x)
+	x.loose = true
+}
+
+// speak does what is due of c, and puts it down for the next time.
+func (s *shard) speak(c *call) {
+	for !c.closed {
+		at, more := c.next()
+		if !more {
+			return
+		}
+		if at > s.e.now() {
+			s.trunk.cues.push(cue{at, c})
+			return
+		}
+		h := c.over.link.h2
+		s.soil(c.over.link)
+		switch {
+		case c.said < len(c.beats):
+			c.said++
+			h.say(c.over, c.beats[c.said-1].size)
+		case !c.ended && !c.open:
+			c.ended = true
+			h.hush(c.over)
+		default:
+			c.left = true
+			s.leave(c)
+		}
+	}
+}
+
+// leave breaks c off as the recorded client did, which is a success if the server had said anything, or never did.
+func (s *shard) leave(c *call) {
+	st := c.over
+	st.link.h2.abandon(st)
+	if c.answer.n == 0 && c.recorded > 0 {
+		s.streamEnded(st, context.Canceled, false)
+		return
+	}
+	st.answer.status, st.answer.rpc = http.StatusOK, st.slot.current.req.rpc
+	s.streamEnded(st, nil, false)
+}
+
+// hangUp accounts for what c had still to say.
+func (s *shard) hangUp(c *call, err error) {
+	c.closed = true
+	cause := causeGone
+	if err != nil {
+		cause = causeCall
+	}
+	s.e.books.recorded.Add(c.recorded)
+	s.e.books.leave(cause, int64(len(c.beats)-c.sent))
+}
+
+// streamSent counts the messages that have left whole.
+func (s *shard) streamSent(st *h2stream) {
+	for c := st.call; c.sent < c.said && c.bytes+int64(c.beats[c.sent].size) <= st.sent; c.sent++ {
+		c.bytes += int64(c.beats[c.sent].size)
+		s.e.books.send(s.e.now() - c.due - c.beats[c.sent].after)
+	}
+}
