@@ -21,7 +21,7 @@ func (o ReplayOptions) judge(ctx context.Context, t gameday.Traffic) (gameday.Re
 	case len(reasons) > 0:
 		return gameday.ResultInconclusive, reasons
 	case t.Fidelity.Sent == 0:
-		return gameday.ResultInconclusive, []string{"nothing was sent: " + byCause(t.Fidelity.Skipped)}
+		return gameday.ResultInconclusive, []string{unsent(t.Fidelity.Skipped)}
 	case t.Diff != nil && o.MaxWrong != nil:
 		return judgeDiff(*t.Diff, *o.MaxWrong)
 	}
@@ -29,6 +29,16 @@ func (o ReplayOptions) judge(ctx context.Context, t gameday.Traffic) (gameday.Re
 		return gameday.ResultFail, []string{"no request succeeded: " + byCause(failures)}
 	}
 	return gameday.ResultPass, nil
+}
+
+// unsent says why nothing was sent, and what helps.
+func unsent(skipped map[string]int64) string {
+	const unsafe = "unsafe method" // as package replay counts them
+	text := "nothing was sent: " + byCause(skipped)
+	if skipped[unsafe] > 0 {
+		text += "; methods with effects are sent when --unsafe names them"
+	}
+	return text
 }
 
 func judgeDiff(d gameday.Diff, maxWrong float64) (gameday.Result, []string) {

@@ -39,7 +39,7 @@ func TestHowAReplayEnds(t *testing.T) {
 	}{
 		{"one answer is enough", nil, nil, sent(1, 79, 0), gameday.ResultPass, ""},
 		{"nobody was reached", nil, nil, sent(0, 78, 2), gameday.ResultFail, "no request succeeded: 78 connection refused, 2 timeout"},
-		{"nothing was sent", nil, nil, gameday.Traffic{Fidelity: gameday.Fidelity{Due: 3, Skipped: map[string]int64{"unsafe method": 3}}}, gameday.ResultInconclusive, "nothing was sent: 3 unsafe method"},
+		{"nothing was sent", nil, nil, gameday.Traffic{Fidelity: gameday.Fidelity{Due: 3, Skipped: map[string]int64{"unsafe method": 3}}}, gameday.ResultInconclusive, "nothing was sent: 3 unsafe method; methods with effects are sent when --unsafe names them"},
 		{"the load was not as planned, whoever was reached", nil, nil, late, gameday.ResultInconclusive, "requests left late"},
 		{"somebody ended it", ended, nil, sent(0, 80, 0), gameday.ResultAborted, "somebody pressed Ctrl-C"},
 		{"failures are what was recorded, and the bound says so", nil, &bound, as(sent(0, 80, 0), 0, 80), gameday.ResultPass, ""},
