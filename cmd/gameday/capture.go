@@ -144,7 +144,9 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	o.Packed = func(p tape.Packed) { packed = p }
 	counts, err := wire.Capture(ctx, o)
 	line.end()
-	printCounts(g, counts)
+	if err == nil || counts.Arrived() > 0 { // else it never began
+		printCounts(g, counts)
+	}
 	printPacked(g.stderr, packed)
 	if share, known := counts.Completeness(); known {
 		fmt.Fprintf(g.stderr, "%.2f %% of what was to be recorded is in %s\n", 100*share, o.Out)
