@@ -30,19 +30,34 @@ func (r *reel) Next() (*replay.Exchange, error) {
 	return x, nil
 }
 
-// Calls to a server of grpc-go go over the player's own HTTP/2, and what the server says of each is heard: the message of the
-// answer, or the status without one.
-func TestCallsAreReplayedToAServer(t *testing.T) {
+// serving starts the service, and returns its URL.
+func serving(t *testing.T) (url string) {
+	t.Helper()
 	s := grpc.NewServer(grpc.MaxConcurrentStreams(10))
 	pb.RegisterTestServiceServer(s, service{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = s.Serve(l) })
+	var running sync.WaitGroup
+	running.Go(func() { _ = s.Serve(l) })
 	t.Cleanup(func() {
 		s.Stop()
-		serving.Wait()
+		running.Wait()
 	})
+	return "http://" + l.Addr().String()
+}
+
+// wired is a message as it stands in a body.
+func wired(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	require.NoError(t, err)
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(b))), b...)
+}
+
+// Calls to a server of grpc-go go over the player's own HTTP/2, and what the server says of each is heard: the message of the
+// answer, or the status without one.
+func TestCallsAreReplayedToAServer(t *testing.T) {
+	url := serving(t)
 	const calls = 300
 	long := strings.Repeat("x", 1<<20)
 	tape := &reel{}
@@ -56,9 +71,7 @@ func TestCallsAreReplayedToAServer(t *testing.T) {
 		case i%100 == 7:
 			r.Payload = payload(long)
 		}
-		message, err := proto.Marshal(r)
-		require.NoError(t, err)
-		body := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+		body := wired(t, r)
 		tape.xs = append(tape.xs, &replay.Exchange{
 			Session: session, At: time.Duration(i) * time.Millisecond, Method: "POST", Target: "/grpc.testing.TestService/UnaryCall", Proto: "HTTP/2.0",
 			Header: replay.Header{{Name: "Content-Type", Value: "application/grpc"}, {Name: "User-Agent", Value: "grpc-go/1"}}, Body: body, Size: int64(len(body)),
@@ -67,7 +80,7 @@ func TestCallsAreReplayedToAServer(t *testing.T) {
 	}
 	var mu sync.Mutex
 	p, err := replay.New(replay.Config{
-		Open: func() (replay.Source, error) { return tape, nil }, Targets: []string{"http://" + l.Addr().String()},
+		Open: func() (replay.Source, error) { return tape, nil }, Targets: []string{url},
 		Watch: func(a *replay.Answered) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -94,4 +107,33 @@ func TestCallsAreReplayedToAServer(t *testing.T) {
 	}
 	require.Equal(t, p.Sender(), "HTTP/2 pre-serialised on shared connections")
 	require.Less(t, traffic.Fidelity.Connections, int64(20))
+}
+
+// A stream says its messages one by one, and hears an answer to each.
+func TestAStreamIsReplayedToAServer(t *testing.T) {
+	x := &replay.Exchange{
+		Session: "s", Method: "POST", Target: "/grpc.testing.TestService/FullDuplexCall", Proto: "HTTP/2.0", Upload: 100 * time.Millisecond,
+		Header:   replay.Header{{Name: "Content-Type", Value: "application/grpc"}},
+		Response: &replay.Response{Status: 200, Duration: 100 * time.Millisecond, Trailer: replay.Header{{Name: "Grpc-Status", Value: "0"}}},
+	}
+	for i := range 5 {
+		message := wired(t, &pb.StreamingOutputCallRequest{Payload: payload("hello")})
+		at, size := time.Duration(i)*20*time.Millisecond, int64(len(message))
+		x.Body = append(x.Body, message...)
+		x.Beats = append(x.Beats, replay.Beat{At: at, Size: size}, replay.Beat{At: at, FromServer: true, Size: size})
+	}
+	x.Size = int64(len(x.Body))
+	p, err := replay.New(replay.Config{
+		Open: func() (replay.Source, error) { return &reel{[]*replay.Exchange{x}}, nil }, Targets: []string{serving(t)},
+		Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(time.Minute), MaxLate: gameday.Duration(time.Minute)},
+	})
+	require.NoError(t, err)
+	traffic, err := p.Run(t.Context(), time.Now(), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, traffic.Slices[0].Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	m := traffic.Fidelity.Messages
+	require.EqualValues(t, 1, m.Conversations)
+	require.EqualValues(t, 5, m.Sent)
+	require.EqualValues(t, 5, m.Received)
+	require.Empty(t, m.Unsent)
 }
