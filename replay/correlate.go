@@ -143,10 +143,23 @@ func handedOutByHeader(p place, value string) bool {
 
 // isCredential reports whether a name is one of those that systems give to what they want to have back.
 func isCredential[T string | []byte](name T) bool {
-	var buf [64]byte
-	lower := appendLower(buf[:0], name)
-	for _, word := range [...]string{"token", "csrf", "xsrf", "nonce", "cursor", "etag", "session"} {
-		if bytes.Contains(lower, []byte(word)) {
+	for i := range len(name) {
+		found := false
+		switch name[i] | 0x20 {
+		case 't':
+			found = hasPrefixFold(name[i:], "token")
+		case 'c':
+			found = hasPrefixFold(name[i:], "csrf") || hasPrefixFold(name[i:], "cursor")
+		case 'x':
+			found = hasPrefixFold(name[i:], "xsrf")
+		case 'n':
+			found = hasPrefixFold(name[i:], "nonce")
+		case 'e':
+			found = hasPrefixFold(name[i:], "etag")
+		case 's':
+			found = hasPrefixFold(name[i:], "session")
+		}
+		if found {
 			return true
 		}
 	}

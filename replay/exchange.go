@@ -78,7 +78,7 @@ type Field struct{ Name, Value string }
 // Get returns the first value of the field, or "".
 func (h Header) Get(name string) string {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, name) {
+		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
 			return f.Value
 		}
 	}
@@ -88,7 +88,7 @@ func (h Header) Get(name string) string {
 // Has reports whether the field is present, with whatever value.
 func (h Header) Has(name string) bool {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, name) {
+		if len(f.Name) == len(name) && strings.EqualFold(f.Name, name) {
 			return true
 		}
 	}

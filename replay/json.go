@@ -35,7 +35,7 @@ func (w *jsonWalk) value() {
 	case '{':
 		w.members(func() { // the key, up to and with the colon
 			key := w.text()
-			w.path = append(append(w.path, '.'), unquote(w.doc[key:w.i])...)
+			w.path = append(append(w.path, '.'), plainly(w.doc[key:w.i])...)
 			w.space()
 			w.i++
 		})
@@ -50,11 +50,20 @@ func (w *jsonWalk) value() {
 		w.visit(w.path, start, w.i)
 	default:
 		start := w.i
-		for w.i < len(w.doc) && !strings.ContainsRune(",]} \t\r\n", rune(w.doc[w.i])) {
+		for w.i < len(w.doc) && !endsJSON(w.doc[w.i]) {
 			w.i++
 		}
 		w.visit(w.path, start, w.i)
 	}
+}
+
+// endsJSON reports whether c cannot belong to a number, true, false or null.
+func endsJSON(c byte) bool {
+	switch c {
+	case ',', ']', '}', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
 }
 
 // members goes through an object or an array; name extends the path by the next member.

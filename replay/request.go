@@ -236,14 +236,10 @@ func isHost(text string) bool {
 }
 
 // isToken reports whether text can be a method or the name of a header.
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
-	})
-}
+func isToken(text string) bool { return text != "" && tokenChars.all(text) }
 
 func isTarget(text string) bool {
-	return text != "" && (text[0] == '/' || text == "*") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	return text != "" && (text[0] == '/' || text == "*") && targetChars.all(text)
 }
 
 func (e *editor) compose(r *request, x *Exchange) {
@@ -306,16 +302,22 @@ func (c *composer) set(headers map[string]text) {
 
 // isHop reports whether a header belongs to a connection, or is one that the player sets itself.
 func isHop(name string) bool {
-	var buf [24]byte
-	return len(name) <= len(buf) && hop[string(appendLower(buf[:0], name))]
+	if len(name) >= len(hop) {
+		return false
+	}
+	for _, known := range hop[len(name)] {
+		if strings.EqualFold(name, known) {
+			return true
+		}
+	}
+	return false
 }
 
-// hop is the table of isHop, in lower case.
-var hop = map[string]bool{
-	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
-	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
-	"http2-settings": true, "host": true, "content-length": true, "expect": true,
-	"traceparent": true, "tracestate": true, "x-gameday-replay": true, "x-gameday-mark": true,
+// hop is the table of isHop, by length: most names are told from their length and first letter.
+var hop = [...][]string{
+	2: {"te"}, 4: {"host"}, 6: {"expect"}, 7: {"trailer", "upgrade"}, 10: {"connection", "keep-alive", "tracestate"}, 11: {"traceparent"},
+	14: {"content-length", "http2-settings", "x-gameday-mark"}, 16: {"proxy-connection", "x-gameday-replay"},
+	17: {"transfer-encoding"}, 18: {"proxy-authenticate"}, 19: {"proxy-authorization"},
 }
 
 // headers returns the headers that are set anew for x, by name in lower case. Of two rules for one header

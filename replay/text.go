@@ -91,7 +91,7 @@ func (t text) lacks(values map[string]string) (p part, missing bool) {
 func (c coding) accepts(value string) bool {
 	switch c {
 	case plain:
-		return value != "" && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
+		return value != "" && valueChars.all(value)
 	case number:
 		return isNumber(value)
 	}
@@ -114,7 +114,7 @@ func (c coding) read(raw string) string {
 	case quoted:
 		return unquote([]byte(`"` + raw + `"`))
 	case query:
-		if !strings.ContainsAny(raw, "%+") {
+		if strings.IndexByte(raw, '%') < 0 && strings.IndexByte(raw, '+') < 0 {
 			return raw
 		}
 		if value, err := url.QueryUnescape(raw); err == nil {
