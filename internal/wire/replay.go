@@ -113,6 +113,7 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 	}
 	sink, shown := o.show(ctx, done, o.length(known))
 	defer makeRoom(len(c.players) * config.Shards)()
+	defer holdMemory()()
 	done.Traffic, err = c.Run(ctx, done.Started, sink)
 	shown()
 	err = errors.Join(err, stop())

@@ -5,7 +5,10 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/gameday-dev/gameday"
 )
@@ -17,6 +20,44 @@ func makeRoom(threads int) (restore func()) {
 	places := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(places + threads)
 	return func() { runtime.GOMAXPROCS(places) }
+}
+
+// heapEnough is what the Go runtime of a replay may take before it collects garbage more often than it would: a replay needs
+// no more, however long its recording.
+const heapEnough = 56 << 20
+
+// heapLimit returns the limit of a replay's memory with so much of the heap in use. Garbage is half as much again at least,
+// or the collector would never rest.
+func heapLimit(live uint64) int64 { return max(heapEnough, int64(live+live/2)+8<<20) }
+
+// holdMemory bounds the garbage of a process that does nothing but replay, until it is undone. Whoever sets GOGC or GOMEMLIMIT
+// knows better.
+func holdMemory() (restore func()) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(heapEnough)
+	stop := make(chan struct{})
+	var tending sync.WaitGroup
+	tending.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				metrics.Read(live)
+				debug.SetMemoryLimit(heapLimit(live[0].Value.Uint64()))
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		tending.Wait()
+		debug.SetMemoryLimit(before)
+	}
 }
 
 // perThread is the rate that one thread offers with time to spare: a request costs it some 20 µs where it sleeps

@@ -48,3 +48,21 @@ func TestTheGarbageCollectorIsGivenBack(t *testing.T) {
 	require.EqualValues(t, 1<<40, debug.SetMemoryLimit(-1))
 	require.Equal(t, 70, debug.SetGCPercent(percent))
 }
+
+func TestTheMemoryOfAReplayIsHeld(t *testing.T) {
+	require.EqualValues(t, heapEnough, heapLimit(1<<20), "what is in use is little")
+	require.EqualValues(t, 158<<20, heapLimit(100<<20), "what is in use is more than that")
+
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	restore := holdMemory()
+	require.GreaterOrEqual(t, debug.SetMemoryLimit(-1), int64(heapEnough))
+	restore()
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
+
+	t.Setenv("GOGC", "200")
+	restore = holdMemory()
+	require.Equal(t, before, debug.SetMemoryLimit(-1), "somebody knows better")
+	restore()
+}
