@@ -10,7 +10,7 @@ import (
 const (
 	maxAhead      = 2048 // handed over by the feed, and not yet taken in hand
 	maxAheadBytes = 8 << 20
-	maxWaiting    = 8192 // taken in hand, and not yet ended, beyond the number of connections
+	maxWaiting    = 4096 // taken in hand, and not yet ended, beyond the number of connections
 	maxOpenBytes  = 64 << 20
 	maxThought    = 32_768 // maxAhead, where users think
 )

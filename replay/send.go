@@ -161,7 +161,7 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 			next = s.release(x.sess)
 		}
 		if !c.away {
-			shots.Put(x)
+			x.drop()
 		}
 	}
 	if o.dead || o.kept {

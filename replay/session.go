@@ -63,10 +63,12 @@ type shot struct {
 var shots = sync.Pool{New: func() any { return new(shot) }}
 
 // newShot returns an empty shot.
-func newShot() *shot {
-	x := shots.Get().(*shot)
-	*x = shot{}
-	return x
+func newShot() *shot { return shots.Get().(*shot) }
+
+// drop keeps x for later, which nobody may use any more.
+func (x *shot) drop() {
+	*x = shot{} // or it would hold its request and its session
+	shots.Put(x)
 }
 
 // shotBytes is about what a shot takes in memory without its request: itself, its place in queues, and its record.
