@@ -18,7 +18,7 @@ func newTapePack(g *global) *cobra.Command {
 		Long: `Write a tape anew in whole frames, in its place. A tape is recorded in small frames, so that a crash costs little; in
 whole ones it takes about a quarter of the space and half the time to read. A capture does this by itself at its end, so
 this is for tapes of older versions, and for those that the disk had no room for. Nothing on the tape changes. Until it is
-done the tape is the old one, whole.`,
+done the tape is the old one, whole. With --encrypt-to any tape is written anew, and these recipients alone can read it.`,
 		Example: `  gameday tape pack shop.gdtape
   gameday tape pack sealed.gdtape --identity key.txt --encrypt-to recipients.txt`,
 		Args: cobra.ExactArgs(1),

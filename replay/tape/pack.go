@@ -47,19 +47,20 @@ func (p Packed) and(more Packed) Packed {
 const quietShare = 0.25
 
 // packingSuffix makes the name of the file that becomes the tape. One that a killed process left is overwritten by the
-// next attempt, and no reader takes it for a tape.
+// next attempt, and no reader takes it for a tape. Who holds the tape has the name.
 const packingSuffix = ".packing"
 
-// Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone. All records are
-// the same and in the same order; so are metadata and ledger. At any moment the file is the old one or the new one, as
-// a whole. A tape that is damaged, or was not closed, is refused. For an encrypted one identities open it, and recipients
-// are who can read it afterwards.
+// Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone, unless there are
+// recipients: they are who alone can read it afterwards. All records are the same and in the same order; so are metadata
+// and ledger. At any moment the file is the old one or the new one, as a whole, and it keeps its owner and permissions; of
+// a symbolic link the file is packed that it leads to. A tape that is damaged, was not closed, or is being packed is
+// refused. For an encrypted one identities open it, and there have to be recipients.
 func Pack(ctx context.Context, path string, identities []age.Identity, recipients []age.Recipient) (Packed, error) {
 	r, err := Open(path, ReadOptions{Identities: identities})
 	if err != nil {
 		return Packed{}, err
 	}
-	p := packer{r: r, path: path, recipients: recipients}
+	p := packer{r: r, path: path, recipients: recipients, anyway: len(recipients) > 0}
 	packed, err := p.pack(ctx)
 	return packed, errors.Join(err, r.Close())
 }
@@ -106,6 +107,7 @@ type packer struct {
 	r          *Reader
 	path       string
 	recipients []age.Recipient
+	anyway     bool            // though whole frames alone would gain nothing
 	hurry      <-chan struct{} // once closed, Share is no matter
 
 	dec             decoder
@@ -115,7 +117,7 @@ type packer struct {
 
 func (p *packer) pack(ctx context.Context) (Packed, error) {
 	frames, ok := p.worth()
-	if !ok {
+	if !ok && !p.anyway {
 		return Packed{}, nil
 	}
 	if err := p.sound(); err != nil {
@@ -126,7 +128,7 @@ func (p *packer) pack(ctx context.Context) (Packed, error) {
 			return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
 		}
 	}
-	size, err := p.rewrite(ctx, p.path+packingSuffix)
+	size, err := p.replace(ctx)
 	if err != nil {
 		return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
 	}
@@ -177,12 +179,20 @@ func (p *packer) sound() error {
 	return nil
 }
 
-// rewrite writes the tape to temp and puts it in the place of the old one. It returns its size.
-func (p *packer) rewrite(ctx context.Context, temp string) (size int64, err error) {
-	old, err := os.Stat(p.path)
+// replace puts the tape, written anew, in the place of the old one, and returns its size. Only who holds the old one may
+// use the name of the new one.
+func (p *packer) replace(ctx context.Context) (size int64, err error) {
+	if err := hold(p.r.closer.(*os.File)); err != nil {
+		return 0, err
+	}
+	path, err := filepath.EvalSymlinks(p.path)
 	if err != nil {
 		return 0, err
 	}
+	if _, err = p.opened(path); err != nil {
+		return 0, err
+	}
+	temp := path + packingSuffix
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
@@ -190,16 +200,58 @@ func (p *packer) rewrite(ctx context.Context, temp string) (size int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	if err = errors.Join(p.copy(ctx, w), w.Close()); err == nil {
-		err = os.Chmod(temp, old.Mode().Perm())
+	made, err := w.f.Stat()
+	if err = errors.Join(err, p.copy(ctx, w), w.Close()); err != nil {
+		return 0, errors.Join(err, discard(temp, made))
 	}
+	old, err := p.opened(path)
 	if err == nil {
-		err = os.Rename(temp, p.path)
+		err = swap(temp, made, path, old)
 	}
 	if err != nil {
-		return 0, errors.Join(err, os.Remove(temp))
+		return 0, errors.Join(err, discard(temp, made))
 	}
 	return w.Written(), nil
+}
+
+// opened returns what is at the path, unless that is not the tape any more that was opened.
+func (p *packer) opened(path string) (fs.FileInfo, error) {
+	mine, err := p.r.closer.(*os.File).Stat()
+	if err != nil {
+		return nil, err
+	}
+	there, err := os.Stat(path)
+	if err == nil && !os.SameFile(mine, there) {
+		err = errReplaced
+	}
+	return there, err
+}
+
+// errReplaced is why what was packed must not take the place of a tape.
+var errReplaced = errors.New("another file took its place meanwhile")
+
+// swap puts the file that was made at temp in the place of the old one.
+func swap(temp string, made fs.FileInfo, path string, old fs.FileInfo) error {
+	there, err := os.Stat(temp)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(made, there) {
+		return fmt.Errorf("%s: %w", temp, errReplaced)
+	}
+	if err := adopt(temp, old); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// discard removes the file that was made at temp, and no other.
+func discard(temp string, made fs.FileInfo) error {
+	there, err := os.Stat(temp)
+	if err != nil || !os.SameFile(made, there) {
+		return nil
+	}
+	return os.Remove(temp)
 }
 
 func (p *packer) copy(ctx context.Context, w *Writer) error {

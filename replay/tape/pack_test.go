@@ -116,7 +116,12 @@ func TestATapeIsPackedInItsPlace(t *testing.T) {
 
 			again, err := tape.Pack(t.Context(), path, []age.Identity{id}, to)
 			require.NoError(t, err)
-			require.Zero(t, again, "there is nothing to gain")
+			if to == nil {
+				require.Zero(t, again, "there is nothing to gain")
+				return
+			}
+			require.Equal(t, 1, again.Tapes, "but other recipients")
+			requirePacked(t, was, path, id)
 		})
 	}
 }
@@ -185,6 +190,79 @@ func TestPackingStopsInTheMiddle(t *testing.T) {
 		require.Equal(t, was, is)
 		requireAlone(t, path)
 	}
+}
+
+// meanwhile is a context that does something once, when it is asked for the fifth time.
+type meanwhile struct {
+	context.Context
+	asked int
+	do    func()
+}
+
+func (m *meanwhile) Err() error {
+	if m.asked++; m.asked == 5 {
+		m.do()
+	}
+	return nil
+}
+
+func TestATapeIsPackedByOneAtATime(t *testing.T) {
+	path := smallFrames(t, tape.Options{})
+	was := contentOf(t, path)
+	var second error
+	packed, err := tape.Pack(&meanwhile{Context: t.Context(), do: func() {
+		_, second = tape.Pack(t.Context(), path, nil, nil)
+	}}, path, nil, nil)
+	require.ErrorContains(t, second, "pack tape "+path+": it is being packed already")
+	require.NoError(t, err)
+	require.Equal(t, 1, packed.Tapes)
+	requirePacked(t, was, path)
+	requireAlone(t, path)
+}
+
+// TestPackingTouchesNoFileOfOthers replaces the old tape, and the new one, while they are in use.
+func TestPackingTouchesNoFileOfOthers(t *testing.T) {
+	for suffix, left := range map[string][]string{"": {"x.gdtape"}, ".packing": {"x.gdtape", "x.gdtape.packing"}} {
+		path := smallFrames(t, tape.Options{})
+		other := []byte("of another")
+		_, err := tape.Pack(&meanwhile{Context: t.Context(), do: func() {
+			require.NoError(t, os.Remove(path+suffix))
+			require.NoError(t, os.WriteFile(path+suffix, other, 0o600))
+		}}, path, nil, nil)
+		require.ErrorContains(t, err, "another file took its place meanwhile")
+		is, err := os.ReadFile(path + suffix)
+		require.NoError(t, err)
+		require.Equal(t, other, is)
+		requireNames(t, filepath.Dir(path), left...)
+	}
+}
+
+func TestPackingFollowsALink(t *testing.T) {
+	path := smallFrames(t, tape.Options{})
+	was := contentOf(t, path)
+	link := filepath.Join(t.TempDir(), "link.gdtape")
+	require.NoError(t, os.Symlink(path, link))
+	_, err := tape.Pack(t.Context(), link, nil, nil)
+	require.NoError(t, err)
+	requirePacked(t, was, path)
+	at, err := os.Readlink(link)
+	require.NoError(t, err, "it is still a link")
+	require.Equal(t, path, at)
+	requireAlone(t, path)
+	requireAlone(t, link)
+}
+
+func TestATapeInWholeFramesIsEncryptedWhenAsked(t *testing.T) {
+	id, xs := identity(t), shopping(200, 1)
+	path := write(t, xs, len(xs))
+	packed, err := tape.Pack(t.Context(), path, nil, []age.Recipient{id.Recipient()})
+	require.NoError(t, err)
+	require.Equal(t, 1, packed.Tapes)
+	_, err = readAll(open(t, path, tape.ReadOptions{}))
+	require.ErrorIs(t, err, tape.ErrLocked)
+	got, err := readAll(open(t, path, tape.ReadOptions{Identities: []age.Identity{id}}))
+	require.NoError(t, err)
+	requireSame(t, xs, got)
 }
 
 func TestATapeStaysAsItIs(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -388,6 +389,7 @@ func (w *Writer) write(b []byte) {
 type disk interface {
 	io.WriteCloser
 	Truncate(size int64) error
+	Stat() (fs.FileInfo, error)
 	datasync() error
 }
 
