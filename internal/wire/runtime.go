@@ -82,26 +82,20 @@ func peakOf(plan gameday.TrafficPlan, recorded int) float64 {
 	return peak
 }
 
-// The garbage collector of a process that does nothing but capture: next to nothing of what passes stays, so that it would
-// run after every few megabytes, at the price of a good part of the capture.
-const (
-	capturePercent = 400       // of what lives may be garbage
-	captureMemory  = 256 << 20 // bytes from which on it runs more often, where no budget says less
-)
+// capturePercent of what lives may be garbage in a process that does nothing but capture: next to nothing of what passes
+// stays, so that the collector would run after every few megabytes, at the price of a good part of the capture.
+const capturePercent = 400
 
 // collectLess sets the garbage collector up for a capture that may take so much memory, 0 for no bound, unless the
-// environment does. restore undoes it.
+// environment does. Without a bound there is no limit either: the stacks of many connections count towards it, and above it
+// the collector would never rest. restore undoes it.
 func collectLess(memory int64) (restore func()) {
-	limit := int64(captureMemory)
-	if memory > 0 {
-		limit = memory * 9 / 10 // collect garbage rather than leave sessions out
-	}
-	percent, before := debug.SetGCPercent(capturePercent), debug.SetMemoryLimit(limit)
+	percent, before := debug.SetGCPercent(capturePercent), debug.SetMemoryLimit(-1)
 	if os.Getenv("GOGC") != "" {
 		debug.SetGCPercent(percent)
 	}
-	if os.Getenv("GOMEMLIMIT") != "" && memory <= 0 {
-		debug.SetMemoryLimit(before)
+	if memory > 0 {
+		debug.SetMemoryLimit(memory * 9 / 10) // collect garbage rather than leave sessions out
 	}
 	return func() {
 		debug.SetGCPercent(percent)

@@ -49,6 +49,14 @@ func TestTheGarbageCollectorIsGivenBack(t *testing.T) {
 	require.Equal(t, 70, debug.SetGCPercent(percent))
 }
 
+func TestACaptureWithoutABudgetHasNoLimitOfMemory(t *testing.T) {
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetMemoryLimit(-1)
+	defer collectLess(0)()
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
+}
+
 func TestTheMemoryOfAReplayIsHeld(t *testing.T) {
 	require.EqualValues(t, heapEnough, heapLimit(1<<20), "what is in use is little")
 	require.EqualValues(t, 158<<20, heapLimit(100<<20), "what is in use is more than that")
