@@ -101,4 +101,6 @@ const (
 	LostRedaction = "redaction panicked" // nothing unredacted is stored
 	LostClosed    = "capture closed"     // it ended after the capture did
 	LostExchange  = "exchange left out"  // a message whose exchange is not on the tape
+
+	LostUnfinished = "message broken off" // a message of which the rest never came
 )

@@ -96,6 +96,8 @@ func (c *conversation) Close() error {
 	c.opening.Lock()
 	c.giveUp() // when it ends before the head was written
 	if c.opened.Load() {
+		c.talk.Cease(false)
+		c.talk.Cease(true)
 		c.talk.End(!c.left.Load(), c.now())
 	}
 	c.opening.Unlock()

@@ -199,6 +199,9 @@ func TestWhatCannotBeReadOfAConversationIsCounted(t *testing.T) {
 		want                 replay.Counts
 	}{
 		{"a continuation of nothing", "", frame(0x80, []byte("x"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
+		{"a message whose rest never comes", "", frame(0x82, bytes.Repeat([]byte("x"), 40), true)[:30], replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{capture.LostUnfinished: 2}}},
+		{"a message of which half a head came", "", []byte{0x82}, replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{capture.LostUnfinished: 2}}},
+		{"half a ping is no message", "", frame(0x89, []byte("are you there?"), true)[:10], replay.Counts{Captured: 1, Messages: 1}},
 		{"a message over the limit", "", frame(0x81, bytes.Repeat([]byte("x"), 100), true), replay.Counts{Captured: 1, Messages: 3}},
 		{"broken compression", "permessage-deflate", frame(0xc1, []byte("\xff\xff"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
 		{"an extension that is not known: the handshake alone", "x-secret", frame(0x81, []byte("x"), true), replay.Counts{Captured: 1}},
@@ -209,6 +212,7 @@ func TestWhatCannotBeReadOfAConversationIsCounted(t *testing.T) {
 			require.Equal(t, c.sent, chat(t, addr, len(c.sent), c.sent), "the traffic is what it was")
 			require.NoError(t, stop())
 			require.Equal(t, c.want, p.Counts())
+			require.Zero(t, p.Status().Held)
 			for _, msg := range m.messages {
 				require.True(t, msg.Truncated() || msg.Kind == replay.CloseMessage)
 			}
@@ -294,6 +298,7 @@ func FuzzConversation(f *testing.F) {
 		<-done
 		require.NoError(t, tap.Close())
 		require.EqualValues(t, len(m.messages), tap.Counts().Messages)
+		require.Zero(t, tap.Status().Held)
 	})
 }
 

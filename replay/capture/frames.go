@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"sync"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -12,8 +13,10 @@ import (
 type frames struct {
 	talk       *Talk
 	fromServer bool
-	lost       bool          // the rest of the direction cannot be read
-	passed     time.Duration // when the bytes at hand did, since the start of the capture
+
+	mu     sync.Mutex    // a connection may be closed while its bytes pass
+	lost   bool          // the rest of the direction cannot be read, or never comes
+	passed time.Duration // when the bytes at hand did, since the start of the capture
 
 	head   [14]byte
 	have   int    // bytes of head
@@ -186,9 +189,30 @@ func (f *frames) end() {
 
 // lose gives the direction up: what follows is no WebSocket, or not known to be.
 func (f *frames) lose(cause string) {
-	f.lost, f.now = true, nil
-	if f.data.begun { // else what it held is the recorder's
-		f.talk.tap.queue.release(len(f.data.held.b))
-	}
+	f.drop()
 	f.talk.tap.queue.loseMessage(cause)
+}
+
+// cease ends the direction, and counts the message that was under way.
+func (f *frames) cease() {
+	underway := f.data.begun || f.have > 0 && f.head[0]&0x0f < opControl
+	f.drop()
+	switch {
+	case !underway:
+	case f.talk.out.Load():
+		f.talk.tap.queue.loseMessage(LostExchange)
+	default:
+		f.talk.tap.queue.loseMessage(LostUnfinished)
+	}
+}
+
+// drop gives back what the messages under way hold. Nothing is read from then on.
+func (f *frames) drop() {
+	f.lost, f.now = true, nil
+	for _, p := range [...]*part{&f.data, &f.control} {
+		if p.begun { // else what it held is the recorder's
+			f.talk.tap.queue.release(len(p.held.b))
+			*p = part{}
+		}
+	}
 }

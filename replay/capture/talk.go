@@ -10,7 +10,7 @@ import (
 )
 
 // A Talk records what is said on a connection that was switched to a WebSocket, message by message, behind the exchange that
-// switched it. Each direction belongs to one goroutine at a time.
+// switched it.
 type Talk struct {
 	tap            *Tap
 	exchange       uint64 // its number
@@ -42,15 +42,33 @@ func (t *Talk) agree(status int, h replay.Header) {
 
 // Say takes the next bytes of one direction, which passed at a time since the start of the capture.
 func (t *Talk) Say(fromServer bool, at time.Duration, b []byte) {
-	if t.speaks {
-		t.direction(fromServer).feed(b, at)
+	if !t.speaks {
+		return
 	}
+	f := t.direction(fromServer)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.feed(b, at)
 }
 
 // Miss notes that bytes of one direction are missing: the rest of it cannot be read.
 func (t *Talk) Miss(fromServer bool) {
-	if f := t.direction(fromServer); t.speaks && !f.lost {
+	f := t.direction(fromServer)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.speaks && !f.lost {
 		f.lose(replay.LostGap)
+	}
+}
+
+// Cease notes that nothing more comes of one direction. A message of which the rest never came is lost. Only the first Cease
+// of a direction counts.
+func (t *Talk) Cease(fromServer bool) {
+	f := t.direction(fromServer)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.speaks && !f.lost {
+		f.cease()
 	}
 }
 
@@ -64,8 +82,8 @@ func (t *Talk) direction(fromServer bool) *frames {
 // abnormal is the status that RFC 6455 keeps for connections that end without a close frame: none ever has it.
 const abnormal = "\x03\xee" // 1006
 
-// End notes that the connection has ended, and by whom. When nobody announced it, it is recorded as a close frame that was
-// never sent. Only the first End counts.
+// End notes that the connection is ending, and by whom. When nobody announced it, it is recorded as a close frame that was
+// never sent. Only the first End counts. What the other side may still say ends with Cease.
 func (t *Talk) End(byServer bool, at time.Duration) {
 	if !t.speaks || t.parted.Swap(true) || t.out.Load() {
 		return

@@ -99,8 +99,11 @@ func (k *conn) say(fromServer bool, at int64, b []byte) {
 
 // End ends what is under way in one direction.
 func (k *conn) End(d tcpstream.Direction, at int64, how tcpstream.End) {
-	if k.talk != nil && (how == tcpstream.Closed || how == tcpstream.Reset) {
-		k.talk.End(d == tcpstream.ToClient, k.c.since(at))
+	if k.talk != nil {
+		k.talk.Cease(d == tcpstream.ToClient)
+		if how == tcpstream.Closed || how == tcpstream.Reset {
+			k.talk.End(d == tcpstream.ToClient, k.c.since(at))
+		}
 	}
 	if d == tcpstream.ToServer {
 		k.endRequests(at, how)

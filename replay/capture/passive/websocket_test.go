@@ -11,6 +11,7 @@ import (
 
 	"github.com/gameday-dev/gameday/internal/tcpstream/tcptest"
 	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/capture"
 )
 
 const (
@@ -47,6 +48,8 @@ func TestWhatIsSaidOnAWebSocketIsRecorded(t *testing.T) {
 		{"up to a gap, which costs its direction alone", []string{
 			upgrade, switched, "< " + plain(0x81, "one"), "< " + plain(0x81, "two"), "< " + plain(0x81, "three"), "> " + masked(0x88, ""), "",
 		}, "two", []string{"2ms server 1 one", "5ms client 8 "}, replay.Tally{replay.LostGap: 1}},
+		{"up to a message that breaks off", []string{upgrade, switched, "< " + plain(0x81, "one"), "> " + masked(0x81, "hello")[:8], ""}, "", []string{"2ms server 1 one", "4ms server 8 \x03\xee"}, replay.Tally{capture.LostUnfinished: 1}},
+		{"or that the capture ends in", []string{upgrade, switched, "> " + masked(0x81, "hello")[:8]}, "", nil, replay.Tally{capture.LostUnfinished: 1}},
 		{"unless it is no WebSocket", []string{
 			upgrade, switched, "< " + plain(0xf1, "reserved bits"), "> " + masked(0x88, ""), "",
 		}, "", []string{"3ms client 8 "}, replay.Tally{replay.LostParse: 1}},
