@@ -35,18 +35,21 @@ func streamOf(x *Exchange, speed float64) *stream {
 	}
 	at := func(d time.Duration) time.Duration { return time.Duration(float64(d) / speed) }
 	s := &stream{open: x.Upload == 0, left: x.Response == nil || x.Response.Cut}
-	size := int64(0)
+	left := int64(len(x.Body))
 	for _, b := range x.Beats {
 		s.lasts = max(s.lasts, at(b.At))
 		if b.FromServer {
 			s.recorded++
 			continue
 		}
-		size += b.Size
+		if b.Size < 0 || b.Size > left { // before it is added up: a sum of what a tape says may be anything
+			return nil
+		}
+		left -= b.Size
 		s.upload = max(s.upload, at(b.At))
 		s.beats = append(s.beats, beat{at(b.At), int(b.Size)})
 	}
-	if size != int64(len(x.Body)) {
+	if left != 0 {
 		return nil
 	}
 	if x.Response != nil {

@@ -160,6 +160,33 @@ func TestStreamsAreAccountedFor(t *testing.T) {
 	}
 }
 
+func TestTimesOfAStreamMustFitItsBody(t *testing.T) {
+	const huge = 1 << 62
+	for _, tt := range []struct {
+		what  string
+		sizes []int64
+		want  int
+	}{
+		{"messages that are the body", []int64{2, 0, 3}, 3},
+		{"less than the body", []int64{2, 2}, 0},
+		{"more than the body", []int64{2, 4}, 0},
+		{"a message of less than nothing", []int64{-1, 6}, 0},
+		{"sizes whose sum is as long as the body because it is more than a number can be", []int64{huge, huge, huge, huge, 5}, 0},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			x := &Exchange{Body: []byte("12345"), Size: 5}
+			for _, size := range tt.sizes {
+				x.Beats = append(x.Beats, Beat{Size: size})
+			}
+			if s := streamOf(x, 1); tt.want == 0 {
+				require.Nil(t, s)
+			} else {
+				require.Len(t, s.beats, tt.want)
+			}
+		})
+	}
+}
+
 // What a client itself took for its messages is no latency.
 func TestAStreamWaitsOnlyForItsServer(t *testing.T) {
 	r := record{due: time.Second, sent: time.Second, done: 11 * time.Second, own: 9 * time.Second}
