@@ -159,7 +159,7 @@ type GeneratorSecond struct {
 	CPU      float64  `json:"cpu"`               // cores used by the harness process
 	Steal    float64  `json:"steal,omitempty"`   // share of the machine that the hypervisor kept for others
 	GC       Duration `json:"gc,omitempty"`      // pauses for garbage collection
-	Limited  string   `json:"limited,omitempty"` // why the generator set the limits in this second: "late", "no connection"
+	Limited  string   `json:"limited,omitempty"` // why the generator set the limits in this second: "late", "no connection", "no room"
 }
 
 // Traffic is everything recorded about the replayed load.

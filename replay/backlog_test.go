@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/metrics"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -132,4 +133,44 @@ func TestWaitingForRoomIsNoLateness(t *testing.T) {
 	s.send()
 	require.Equal(t, []time.Duration{time.Millisecond, 2 * time.Millisecond}, late, "what is due afterwards is late by all")
 	require.Zero(t, s.due.len())
+}
+
+// How many bytes are held is the generator's own affair: whoever waits for some of them is late.
+func TestWaitingForBytesIsLateness(t *testing.T) {
+	var late []time.Duration
+	now := time.Second
+	l := newLedger([]gameday.Flow{{Name: "all"}}, time.Second, nil)
+	large := &shot{req: &request{weight: 1 << 20}, sess: &session{}}
+	s := &shard{open: weight{1, large.weight()}, room: weight{1, 1 << 20}, e: &engine{
+		now: func() time.Duration { return now }, ledger: l, backlog: newBacklog(1, false),
+		taken: func(_ *shot, by time.Duration) { late = append(late, by) },
+	}}
+	l.expect(large.due)
+	s.due.push(&shot{due: 500 * time.Millisecond, req: &request{skip: skipUnsafe}, sess: &session{}})
+
+	s.send()
+	require.Empty(t, late, "there is no room")
+	now = 2 * time.Second
+	s.settle(large, record{done: now})
+	s.send()
+	require.Equal(t, []time.Duration{1500 * time.Millisecond}, late)
+}
+
+// Uploads that a system takes its time for fill the generator's memory before they use up the connections. What is not sent
+// then is on the record as the generator's doing.
+func TestARunThatIsShortOfMemorySaysSo(t *testing.T) {
+	const fit = maxOpenBytes / (1 << 20)
+	body := make([]byte, 1<<20)
+	uploads := posts(2*fit, "POST", "")
+	for _, x := range uploads {
+		x.Body, x.Size = body, int64(len(body))
+	}
+	traffic, total := playOver(t, Config{
+		Open: opener(uploads...), Targets: []string{hung(t)}, MaxConns: 4 * fit,
+		Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(2 * time.Second)},
+	}, false)
+	require.EqualValues(t, 2*fit, total.Due)
+	require.Positive(t, total.Unsent)
+	require.Positive(t, traffic.Fidelity.LimitedSecond)
+	require.Contains(t, strings.Join(traffic.Fidelity.Problems, "\n"), "too large ones")
 }

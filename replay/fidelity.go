@@ -11,10 +11,16 @@ import (
 	"github.com/gameday-dev/gameday/internal/hist"
 )
 
+// The generator's own bounds that keep requests from being sent.
+const (
+	limitPool = "no connection"
+	limitRoom = "no room"
+)
+
 // offered is how much was wanted, and how much of it was sent.
 type offered struct {
 	due, sent int64
-	starved   int64 // of the due: not sent for lack of a connection
+	starved   string // by which of the generator's own bounds some of the due were not sent
 }
 
 // offer adds a request that was not skipped to the sums of its flow and of its seconds.
@@ -27,8 +33,11 @@ func (f *fold) offer(r *record) {
 		f.mix[r.flow].sent++
 		f.at(r.sent).sent++
 	case r.cause == causePool:
-		due.starved++
+		due.starved = limitPool
 		f.pool++
+	case r.cause == causeRoom:
+		due.starved = limitRoom
+		f.room++
 	}
 }
 
@@ -52,8 +61,8 @@ func (f *fold) report(to *gameday.Fidelity, curve []gameday.GeneratorSecond) (er
 		if s.Second < len(f.curve) {
 			o := f.curve[s.Second]
 			s.Due, s.Sent = o.due, o.sent
-			if o.starved > 0 && s.Limited == "" {
-				s.Limited = "no connection"
+			if s.Limited == "" {
+				s.Limited = o.starved
 			}
 		}
 		if s.Limited != "" {

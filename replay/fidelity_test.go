@@ -82,20 +82,21 @@ func TestFidelityTellsSecondBySecond(t *testing.T) {
 	}
 }
 
-func TestSecondsWithoutAFreeConnectionAreLimited(t *testing.T) {
+func TestSecondsInWhichABoundKeepsRequestsBackAreLimited(t *testing.T) {
 	l := newLedger([]gameday.Flow{{Name: "all"}}, time.Second, nil)
 	for i, r := range []record{
 		{due: 100 * time.Millisecond, fate: unsent, cause: causePool},
 		{due: time.Second, taken: time.Second, sent: 3 * time.Second / 2},
 		{due: 2 * time.Second, fate: unsent, cause: causeSession},
+		{due: 3 * time.Second, fate: unsent, cause: causeRoom},
 	} {
 		require.NoError(t, l.fold.second(i, &second{records: records{pages: []*page{{r}}, used: 1}}, func(gameday.Slice) {}))
 	}
 	f := l.fold.fidelity
-	require.NoError(t, l.fold.report(&f, []gameday.GeneratorSecond{{Second: 0}, {Second: 1, Limited: "late"}, {Second: 2}}))
+	require.NoError(t, l.fold.report(&f, []gameday.GeneratorSecond{{Second: 0}, {Second: 1, Limited: "late"}, {Second: 2}, {Second: 3}}))
 	require.Equal(t, []gameday.GeneratorSecond{
-		{Second: 0, Due: 1, Limited: "no connection"}, {Second: 1, Due: 1, Sent: 1, Limited: "late"}, {Second: 2, Due: 1},
+		{Second: 0, Due: 1, Limited: "no connection"}, {Second: 1, Due: 1, Sent: 1, Limited: "late"}, {Second: 2, Due: 1}, {Second: 3, Due: 1, Limited: "no room"},
 	}, f.Curve)
-	require.Equal(t, 2, f.LimitedSecond)
-	require.Equal(t, "2 (1 late, 1 no connection)", limitedSeconds(&f))
+	require.Equal(t, 3, f.LimitedSecond)
+	require.Equal(t, "3 (1 late, 1 no connection, 1 no room)", limitedSeconds(&f))
 }

@@ -205,7 +205,8 @@ type fold struct {
 	ofFlow   [][]*record // the same, by flow
 	worst    [][]record  // of each flow, worst first
 	fidelity gameday.Fidelity
-	pool     int64 // unsent because the generator's own bound was reached
+	pool     int64 // unsent because all connections were in use, a bound of the generator
+	room     int64 // unsent because as much was held as is held at most, which is another
 
 	total   timings
 	mix     []offered // of each flow

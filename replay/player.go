@@ -467,12 +467,12 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
 	f.Capped, f.Middleware = p.feed.cap.report(), p.feed.detour.report()
-	f.Problems = p.problems(f, fold.pool)
+	f.Problems = p.problems(f, fold.pool, fold.room)
 	return t, err
 }
 
 // problems says why the offered load is not what was planned.
-func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
+func (p *Player) problems(f *gameday.Fidelity, pool, room int64) []string {
 	var problems []string
 	bad := func(is bool, format string, args ...any) {
 		if is {
@@ -496,6 +496,7 @@ func (p *Player) problems(f *gameday.Fidelity, pool int64) []string {
 		bad(m.Expired > 0, "%d requests were not sent: the middleware gave them back after their time was over", m.Expired)
 	}
 	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
+	bad(room > 0, "%d requests (%.2f%%) were never sent because too many others, or too large ones, had not ended; replay with more connections or shards, or more slowly", room, percent(room, f.Due))
 	bad(f.OwnCPU > 0.9*float64(runtime.NumCPU()), "the harness itself used %.1f of %d cores; slow the replay down or give it more CPU", f.OwnCPU, runtime.NumCPU())
 	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))
 	bad(p.feed.ended && length > 0, "the tape ended before the run of %s did; record more, or loop it", length)

@@ -24,7 +24,7 @@ type outcome struct {
 
 // take receives a shot at its due time.
 func (s *shard) take(x *shot, now time.Duration) {
-	late := max(0, now-max(x.due, s.opened)) // what is due while there is no room waits for the system, not for us
+	late := max(0, now-max(x.due, s.opened)) // what is due while the system paces us does not wait for us
 	s.e.taken(x, late)
 	if x.taken == 0 {
 		x.taken = x.due + late
@@ -309,9 +309,15 @@ func (s *shard) deadline(x *shot) time.Duration {
 	return d
 }
 
+// paced reports whether the shard is full because of what the system has not answered yet. Where what is open takes as many
+// bytes as it may, that is a bound of the generator, and whoever waits then waits for the generator.
+func (s *shard) paced() bool {
+	return s.open.shots >= s.room.shots && s.open.bytes < s.room.bytes
+}
+
 // settle ends x.
 func (s *shard) settle(x *shot, r record) {
-	if s.full() {
+	if s.paced() {
 		s.opened = r.done
 	}
 	s.open.remove(x)

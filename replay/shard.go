@@ -28,7 +28,7 @@ type shard struct {
 	again   queue[*shot]  // to be pressed again: their sessions wait for them, so that they do not wait for room
 	open    weight        // requests that were due and have not ended
 	room    weight        // for as many of them
-	opened  time.Duration // when there was room for more again
+	opened  time.Duration // when there was room for one more again
 	chats   int           // conversations that go on
 	pools   [poolLinks + 1]pool
 	trunk   trunk
@@ -168,8 +168,7 @@ burst:
 	return now
 }
 
-// full reports whether no more requests are taken in hand until some have ended. The system, or the number of connections,
-// then sets the pace.
+// full reports whether no more requests are taken in hand until some have ended.
 func (s *shard) full() bool { return s.open.reaches(s.room) }
 
 // next returns when the next request will be taken in hand, if nothing happens before; never when none will.
