@@ -142,11 +142,13 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	g.drop.Store(&drop)
 	var packed tape.Packed
 	o.Packed = func(p tape.Packed) { packed = p }
+	o.Counted = func(c replay.Counts) { // at once: packing takes a while, for which not everybody waits
+		line.end()
+		printCounts(g, c)
+		fmt.Fprintf(g.stderr, "completing %s, and packing it where that pays\n", o.Out)
+	}
 	counts, err := wire.Capture(ctx, o)
 	line.end()
-	if err == nil || counts.Arrived() > 0 { // else it never began
-		printCounts(g, counts)
-	}
 	printPacked(g.stderr, packed)
 	if share, known := counts.Completeness(); known {
 		fmt.Fprintf(g.stderr, "%.2f %% of what was to be recorded is in %s\n", 100*share, o.Out)

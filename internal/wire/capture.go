@@ -47,6 +47,7 @@ type CaptureOptions struct {
 	Tool       string
 	Ready      func(addr string)     // called when the proxy listens
 	Progress   func(CaptureProgress) // called every second, and at the end; may be nil
+	Counted    func(replay.Counts)   // called with the ledger when all is counted, before the tape is packed; may be nil
 	Packed     func(tape.Packed)     // called at the end; may be nil
 	Problem    func(error)           // told of what is wrong with packets but does not end the capture; may be nil
 }
@@ -88,10 +89,13 @@ func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, c
 	err := capturing()
 	stop()
 	watchers.Wait()
-	err = errors.Join(err, w.Close())
 	if o.Progress != nil {
 		o.Progress(CaptureProgress{tap.Status(), time.Since(began), w.Written()})
 	}
+	if counts := tap.Counts(); o.Counted != nil && (err == nil || counts.Arrived() > 0) { // else it never began
+		o.Counted(counts)
+	}
+	err = errors.Join(err, w.Close())
 	if o.Packed != nil {
 		o.Packed(w.Packed())
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/replay"
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 // TestACaptureOfAPipeEndsWhenItIsAsked while the pipe is open and nothing comes through it.
@@ -34,10 +37,14 @@ func TestACaptureOfAPipeEndsWhenItIsAsked(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
+	var told []any
 	counts, err := Capture(ctx, CaptureOptions{
 		Packets: path, Out: filepath.Join(t.TempDir(), "out.gdtape"),
-		Ready: func(string) { stop() },
+		Ready:   func(string) { stop() },
+		Counted: func(c replay.Counts) { told = append(told, c) },
+		Packed:  func(p tape.Packed) { told = append(told, p) },
 	})
 	require.NoError(t, err)
+	require.Equal(t, []any{counts, tape.Packed{}}, told, "nobody has to wait for the packing to know the counts")
 	require.EqualValues(t, map[string]uint64{"not TCP": 1}, counts.Packets)
 }
