@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
@@ -80,4 +81,50 @@ func TestTapesOfVersion1AreRead(t *testing.T) {
 	for _, x := range one {
 		require.Equal(t, session, x.Session)
 	}
+}
+
+// TestTapesOfVersion2AreRead reads all that version 2 could hold, of a plain tape and an encrypted one, both written by it.
+func TestTapesOfVersion2AreRead(t *testing.T) {
+	id, err := age.ParseX25519Identity(fuzzIdentity)
+	require.NoError(t, err)
+	want, said := ofVersion2()
+	for _, old := range []string{"testdata/version-2.gdtape", "testdata/version-2-encrypted.gdtape"} {
+		b, err := os.ReadFile(old)
+		require.NoError(t, err)
+		require.Equal(t, "GDTAPE\x00\x02", string(b[:8]))
+
+		is := contentOf(t, old, id)
+		requireSame(t, want, is.exchanges)
+		require.Equal(t, said, is.messages)
+		require.Equal(t, "version 2", is.info.Meta.Source)
+		require.Equal(t, replay.Counts{Captured: 40, Filtered: replay.Tally{"match": 3}}, is.info.Ledger.Total())
+
+		var own []*replay.Exchange
+		for _, x := range want {
+			if x.Session == "s3" {
+				own = append(own, x)
+			}
+		}
+		some, err := readAll(open(t, old, tape.ReadOptions{Sessions: []string{"s3"}, Identities: []age.Identity{id}}))
+		require.NoError(t, err)
+		requireSame(t, own, some)
+	}
+}
+
+// ofVersion2 is what is on the tapes of version 2.
+func ofVersion2() (xs []*replay.Exchange, ms []*replay.Message) {
+	for i := range 40 {
+		x := &replay.Exchange{
+			Session: fmt.Sprint("s", i%4), Conn: uint64(i % 4), Seq: uint64(i), At: time.Duration(i) * time.Millisecond, Upload: 1,
+			Method: "POST", Target: fmt.Sprint("/cart/", i), Host: "shop.example", Proto: "HTTP/1.1",
+			Header: replay.Header{{Name: "cookie", Value: "sid=1"}}, Body: []byte("item=1"), Size: 6,
+			Response: &replay.Response{Status: 200, FirstByte: 1, Duration: 2, Body: make([]byte, 5000), Size: 5100},
+		}
+		if i%10 == 0 {
+			x.Beats = []replay.Beat{{At: 1, Size: 5}, {At: 3, FromServer: true, Size: 7}}
+			ms = append(ms, &replay.Message{Exchange: x.Seq, Session: x.Session, At: x.At, Kind: replay.TextMessage, Body: []byte("hello"), Size: 5})
+		}
+		xs = append(xs, x)
+	}
+	return xs, ms
 }
