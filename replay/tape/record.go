@@ -72,10 +72,16 @@ type storing struct {
 	place     place
 }
 
+// store looks for a body like this one. A new one is put on the shelf at once, as the reader does before it comes to the
+// next; its place is not known yet, so the answer does not refer to the request of its own record.
 func (e *encoder) store(body []byte) (s storing) {
-	if s.bytes = body; len(body) >= bodyMin {
-		s.sum = sha256.Sum256(body)
-		s.place, s.elsewhere = e.shelf.get(s.sum)
+	if s.bytes = body; len(body) < bodyMin {
+		return s
+	}
+	s.sum = sha256.Sum256(body)
+	s.place, _ = e.shelf.get(s.sum)
+	if s.elsewhere = s.place != (place{}); !s.elsewhere {
+		e.shelf.put(s.sum, place{}, len(body))
 	}
 	return s
 }
@@ -101,7 +107,7 @@ func (e *encoder) reference(b []byte, s storing) []byte {
 // stored lets later records refer to a body that stands in the open frame.
 func (e *encoder) stored(s storing, at int) {
 	if len(s.bytes) >= bodyMin && !s.elsewhere {
-		e.shelf.put(s.sum, place{e.frame, uint64(at)}, len(s.bytes))
+		e.shelf.set(s.sum, place{e.frame, uint64(at)})
 	}
 }
 
@@ -520,7 +526,9 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	f.d.at += time.Duration(f.varint())
 	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
 	m.Kind = replay.MessageKind(f.uvarint())
-	m.Body, m.Size, bodies = f.body(bodies, false)
+	n, missing := f.bodySize()
+	m.Body, bodies = f.inline(bodies, n)
+	m.Size = int64(n + missing)
 	if f.err == nil && (f.left() > 0 || len(bodies) > 0) {
 		f.fail("bytes left over")
 	}
@@ -632,29 +640,36 @@ func (f *fields) header() replay.Header {
 	return h
 }
 
-// body takes its bytes from b, which nobody else has, unless they stand elsewhere. Appending to them does not touch
-// what follows.
+// body takes a body of an exchange, from b unless it stands elsewhere. Those of exchanges alone are referred to.
 func (f *fields) body(b []byte, elsewhere bool) (body []byte, whole int64, rest []byte) {
-	n, missing := f.uvarint(), f.uvarint()
-	if missing > 1<<62 {
-		f.fail("body too long")
-	}
+	n, missing := f.bodySize()
 	if elsewhere {
 		return f.referred(n), int64(n + missing), b
 	}
+	body, rest = f.inline(b, n)
+	if d := f.d; len(body) > 0 && d.library != nil {
+		d.library.add(place{d.frame, uint64(len(d.payload) - d.left() - len(b))}, body)
+	}
+	return body, int64(n + missing), rest
+}
+
+// bodySize is how many bytes of a body are on the tape, and how many are missing from it.
+func (f *fields) bodySize() (n, missing uint64) {
+	if n, missing = f.uvarint(), f.uvarint(); missing > 1<<62 {
+		f.fail("body too long")
+	}
+	return n, missing
+}
+
+// inline takes n bytes from b, which nobody else has. Appending to them does not touch what follows.
+func (f *fields) inline(b []byte, n uint64) (body, rest []byte) {
 	if n > uint64(len(b)) {
 		f.fail("body too long")
 	}
-	if f.err != nil {
-		return nil, 0, b
+	if f.err != nil || n == 0 {
+		return nil, b
 	}
-	if n > 0 {
-		body = b[:n:n]
-		if d := f.d; d.library != nil {
-			d.library.add(place{d.frame, uint64(len(d.payload) - d.left() - len(b))}, body)
-		}
-	}
-	return body, int64(n + missing), b[n:]
+	return b[:n:n], b[n:]
 }
 
 // referredMax bounds what the bodies take that one frame refers to. A frame is closed once they take RecordMax.

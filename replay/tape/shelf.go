@@ -4,8 +4,8 @@ import "container/list"
 
 // Bodies of at least bodyMin bytes that were stored before are stored as a reference; smaller ones repeat within a
 // frame, where zstd sees them. The shelf bounds how far back a reference may reach: to the bodies used last, of shelfSize
-// bytes in all. Writer and reader keep the same shelf, because they put and get the same in the same order, so who reads
-// from the start finds each body in memory.
+// bytes in all; larger ones are not put there. Writer and reader keep the same shelf, because they put and get the same in
+// the same order, that of the bodies on the tape, so who reads from the start finds each body in memory.
 const (
 	bodyMin   = 4 << 10
 	shelfSize = 16 << 20
@@ -40,13 +40,14 @@ func (s *shelf[K, V]) get(k K) (v V, ok bool) {
 	return e.Value.(*shelved[K, V]).value, true
 }
 
-// put adds a value, and lets go of those that were not used for longest.
+// put adds a value, and lets go of those that were not used for longest. What has the same key is not found any more,
+// and takes its room until it is the one to go.
 func (s *shelf[K, V]) put(k K, v V, size int) {
+	if size > shelfSize {
+		return
+	}
 	if s.items == nil {
 		s.items = make(map[K]*list.Element)
-	}
-	if e := s.items[k]; e != nil {
-		s.remove(e)
 	}
 	s.items[k] = s.order.PushFront(&shelved[K, V]{k, v, size})
 	for s.size += size; s.size > shelfSize; {
@@ -54,8 +55,17 @@ func (s *shelf[K, V]) put(k K, v V, size int) {
 	}
 }
 
+// set changes a value that is still there, which is no use of it.
+func (s *shelf[K, V]) set(k K, v V) {
+	if e := s.items[k]; e != nil {
+		e.Value.(*shelved[K, V]).value = v
+	}
+}
+
 func (s *shelf[K, V]) remove(e *list.Element) {
 	old := s.order.Remove(e).(*shelved[K, V])
-	delete(s.items, old.key)
+	if s.items[old.key] == e {
+		delete(s.items, old.key)
+	}
 	s.size -= old.size
 }

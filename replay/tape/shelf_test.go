@@ -88,6 +88,15 @@ func TestABodyIsStoredOnceAndReadEverywhere(t *testing.T) {
 	}
 }
 
+// talk is large messages, which are not referred to and need no room on the shelf.
+func talk(xs []*replay.Exchange) (ms []*replay.Message) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for _, x := range xs {
+		ms = append(ms, &replay.Message{Exchange: x.Seq, Session: x.Session, At: x.At, Kind: replay.BinaryMessage, Body: randomBytes(rng, 100_000), Size: 100_000})
+	}
+	return ms
+}
+
 // TestWhoReadsFromTheStartReadsEachFrameOnce holds however many bodies there are: what is referred to is in memory.
 func TestWhoReadsFromTheStartReadsEachFrameOnce(t *testing.T) {
 	for name, xs := range map[string][]*replay.Exchange{
@@ -110,6 +119,28 @@ func TestWhoReadsFromTheStartReadsEachFrameOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMessagesTakeNoRoomFromBodies(t *testing.T) {
+	xs := browsing(400, 20, 50_000)
+	path := filepath.Join(t.TempDir(), "x.gdtape")
+	w, err := tape.Create(path, tape.Meta{}, tape.Options{Flush: -1, Sync: -1})
+	require.NoError(t, err)
+	for i, m := range talk(xs) {
+		require.NoError(t, w.Record(xs[i]))
+		require.NoError(t, w.Message(m))
+	}
+	require.NoError(t, w.Close())
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	m := &meter{ReaderAt: readerAt(b)}
+	r, err := tape.NewReader(m, int64(len(b)), "x", tape.ReadOptions{})
+	require.NoError(t, err)
+	got, err := readAll(r)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	requireSame(t, xs, got)
+	require.LessOrEqual(t, m.bytes, int64(len(b))+1000, "each frame is read once")
 }
 
 func TestADamagedFrameCostsItsRecordsAndTheBodiesThatOthersShare(t *testing.T) {
