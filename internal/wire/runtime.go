@@ -26,9 +26,30 @@ func makeRoom(threads int) (restore func()) {
 // no more, however long its recording.
 const heapEnough = 56 << 20
 
-// heapLimit returns the limit of a replay's memory with so much of the heap in use. Garbage is half as much again at least,
-// or the collector would never rest.
-func heapLimit(live uint64) int64 { return max(heapEnough, int64(live+live/2)+8<<20) }
+// heapLimit returns the limit of a replay's memory with so much of the heap in use, and so much taken beside it, which counts
+// towards the limit. Garbage is half as much as what is in use at least, or the collector would never rest.
+func heapLimit(live, beside uint64) int64 { return max(heapEnough, int64(live+live/2+beside)+8<<20) }
+
+// usage samples what the Go runtime has in use.
+type usage []metrics.Sample
+
+func newUsage() usage {
+	return usage{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+}
+
+// read returns what lived on the heap after the last collection, and what else counts towards the limit and can hold no
+// objects now: stacks, the runtime's own structures, and the gaps between objects. See runtime/debug.SetMemoryLimit.
+func (u usage) read() (live, beside uint64) {
+	metrics.Read(u)
+	at := func(i int) uint64 { return u[i].Value.Uint64() }
+	return at(0), at(1) - at(2) - at(3) - at(4)
+}
 
 // holdMemory bounds the garbage of a process that does nothing but replay, until it is undone. Whoever sets GOGC or GOMEMLIMIT
 // knows better.
@@ -42,14 +63,13 @@ func holdMemory() (restore func()) {
 	tending.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		used := newUsage()
 		for {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
-				metrics.Read(live)
-				debug.SetMemoryLimit(heapLimit(live[0].Value.Uint64()))
+				debug.SetMemoryLimit(heapLimit(used.read()))
 			}
 		}
 	})

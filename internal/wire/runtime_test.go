@@ -58,8 +58,14 @@ func TestACaptureWithoutABudgetHasNoLimitOfMemory(t *testing.T) {
 }
 
 func TestTheMemoryOfAReplayIsHeld(t *testing.T) {
-	require.EqualValues(t, heapEnough, heapLimit(1<<20), "what is in use is little")
-	require.EqualValues(t, 158<<20, heapLimit(100<<20), "what is in use is more than that")
+	require.EqualValues(t, heapEnough, heapLimit(1<<20, 2<<20), "what is in use is little")
+	require.EqualValues(t, 158<<20, heapLimit(100<<20, 0), "what is in use is more than that")
+	require.EqualValues(t, 208<<20, heapLimit(100<<20, 50<<20), "what is taken beside the heap leaves the heap its room")
+	runtime.GC()
+	live, beside := newUsage().read()
+	require.Positive(t, live)
+	require.Positive(t, beside)
+	require.Less(t, beside, uint64(1<<30))
 
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
