@@ -136,7 +136,7 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 	f.BoolVar(&o.TLS.Insecure, "insecure", false, "trust any server: nobody knows then who answers")
 	f.BoolVar(&o.HTTP2, "http2", false, "send everything over HTTP/2, without TLS too")
 	f.BoolVar(&o.OwnHost, "original-host", false, "send the recorded Host header, not that of --to: never where a proxy finds production by it")
-	f.IntVar(&o.Shards, "shards", 0, "threads that send; 0 is one for every 15,000 requests in the busiest second, on half of the cores at most")
+	f.IntVar(&o.Shards, "shards", 0, "threads that send; 0 is one for every 15,000 requests in the busiest second (of a long tape: of 20,000 requests here and there), on half of the cores at most")
 	o.Traffic.Speed, o.Traffic.Amplify = 1, 1
 	f.Var((*factor)(&o.Traffic.Speed), "speed", "2 plays twice as fast")
 	f.Var((*factor)(&o.Traffic.Amplify), "amplify", "copies of each session, each with an identity of its own; fractions thin out")

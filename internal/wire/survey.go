@@ -26,7 +26,7 @@ type survey struct {
 	Routes []gameday.Flow // see replay.Learner
 	Ledger replay.Ledger  // of its capture; nil where nobody kept accounts, or did while it was read and not to the end
 	Length time.Duration  // from the start; 0 where the end was not reached
-	Peak   int            // requests in the busiest second
+	Peak   int            // requests in the busiest second that was looked at
 }
 
 // surveyTape looks at a recording from an offset on, by the filters and rewriting of a plan. What cannot be read ends it
@@ -98,7 +98,8 @@ func (s *surveyor) over(ctx context.Context, source replay.Source) (time.Duratio
 
 // look reads on, to the end or until it has seen so many requests.
 func (s *surveyor) look(ctx context.Context, source replay.Source, most int) error {
-	var began time.Duration
+	var began, at time.Duration // on the tape, of all that is read
+	kept := 0
 	second, within := time.Duration(-1), 0
 	for n := range most {
 		if ctx.Err() != nil {
@@ -109,22 +110,23 @@ func (s *surveyor) look(ctx context.Context, source replay.Source, most int) err
 			s.whole = s.whole || errors.Is(err, io.EOF)
 			return nil // playing comes to the same place, and tells
 		}
-		if n == 0 {
-			began = x.At
+		if at = x.At; n == 0 {
+			began = at
 		}
 		if x.At < s.start || s.rules.Apply(x) != "" {
 			continue
 		}
 		s.last = max(s.last, x.At)
-		if at := x.At / time.Second; at != second {
-			second, within = at, 0
+		if in := at / time.Second; in != second {
+			second, within = in, 0
 		}
+		kept++
 		within++
 		s.peak = max(s.peak, within)
 		s.routes.Add(x.Method, x.Target)
 	}
-	if took := s.last - began; took > 0 && took < time.Second { // it ended before a second was over
-		s.peak = max(s.peak, int(float64(most)/took.Seconds()))
+	if took := at - began; took > 0 && took < time.Second { // so many that no second was over
+		s.peak = max(s.peak, int(float64(kept)/took.Seconds()))
 	}
 	return nil
 }

@@ -57,6 +57,24 @@ func TestSurvey(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 }
 
+// crowd is a Source of a request every millisecond, of which the rules of a plan may leave out every other one.
+type crowd struct{ n int }
+
+func (c *crowd) Next() (*replay.Exchange, error) {
+	c.n++
+	return &replay.Exchange{At: time.Duration(c.n) * time.Millisecond, Method: "GET", Target: []string{"/kept", "/left"}[c.n%2]}, nil
+}
+
+func TestTheRateOfAPartOfASecondIsThatOfWhatIsKept(t *testing.T) {
+	for match, want := range map[string]int{"/none": 1000, "/left": 500} {
+		rules, err := replay.NewRules([]gameday.Filter{{Kind: gameday.DisallowURL, Match: match}}, nil)
+		require.NoError(t, err)
+		s := surveyor{rules: rules}
+		require.NoError(t, s.look(t.Context(), &crowd{}, 501))
+		require.InDelta(t, want, s.peak, 3)
+	}
+}
+
 // sized is a recording with an index that counts what is read of it.
 type sized struct {
 	recording
