@@ -1,9 +1,6 @@
 package replay
 
-import (
-	"context"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // The bounds of what a replay holds in memory, for each shard, in requests and in bytes. What is read of a tape is read
 // because there is room for it: a tape that is due faster than it can be sent takes no more memory than another one.
@@ -25,7 +22,7 @@ type backlog struct {
 	shots   atomic.Int64
 	bytes   atomic.Int64
 	waiting atomic.Bool
-	room    chan struct{} // of one: there is room again
+	room    chan struct{} // of one: there is room again, or was
 }
 
 // A weight is a number of shots, and about how many bytes they hold.
@@ -56,21 +53,16 @@ func newBacklog(shards int, think bool) *backlog {
 
 func (b *backlog) now() weight { return weight{b.shots.Load(), b.bytes.Load()} }
 
-// wait blocks until there is room for more, or ctx ends. Only the feed calls it.
-func (b *backlog) wait(ctx context.Context) {
+// full reports whether there is no room for more; b.room then tells of some. Only the feed calls it.
+func (b *backlog) full() bool {
 	if b == nil {
-		return
+		return false
 	}
-	for b.now().reaches(b.max) && ctx.Err() == nil {
-		b.waiting.Store(true)
-		if b.now().reaches(b.max) { // else it was taken before anybody could know of the waiting
-			select {
-			case <-b.room:
-			case <-ctx.Done():
-			}
-		}
-		b.waiting.Store(false)
+	full := b.now().reaches(b.max)
+	if b.waiting.Store(full); full {
+		full = b.now().reaches(b.max) // or it was taken before anybody could know of the waiting
 	}
+	return full
 }
 
 // add notes what is handed over.

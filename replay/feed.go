@@ -224,7 +224,7 @@ func (f *feed) finish(ctx context.Context) error {
 		}
 		f.handOver(ctx, f.horizon)
 	}
-	f.fed(math.MaxInt64)
+	f.handOver(ctx, max(f.horizon, f.now())) // what is due by now is on the record, though it is not sent any more
 	return nil
 }
 
@@ -329,17 +329,28 @@ func (f *feed) advance(ctx context.Context, due time.Duration) {
 	}
 }
 
-// handOver makes shots of everything due before the horizon, as there is room for them.
+// await waits until there is room for more shots, or ctx ends, and meanwhile plans what the middleware gives back: or what it
+// says would wait, and its requests be late.
+func (f *feed) await(ctx context.Context) {
+	for f.backlog.full() && ctx.Err() == nil {
+		select {
+		case <-f.backlog.room:
+		case s, open := <-f.detour.returns():
+			f.receive(s, open)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// handOver makes shots of everything due before the horizon, as there is room for them. Once ctx has ended, it waits for none.
 func (f *feed) handOver(ctx context.Context, horizon time.Duration) {
 	for f.near(horizon) {
+		f.await(ctx)
 		var shots []*shot
 		for len(shots) < maxBatch && f.near(horizon) {
 			if s := f.shot(f.pending.pop()); s != nil {
 				shots = append(shots, s)
 			}
-		}
-		if f.backlog.wait(ctx); ctx.Err() != nil {
-			return
 		}
 		if len(shots) > 0 {
 			f.out(shots)
