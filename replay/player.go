@@ -396,6 +396,9 @@ func (p *Player) Run(ctx context.Context, start time.Time, sink func(gameday.Sli
 	})
 
 	players.Wait()
+	for _, s := range p.shards {
+		s.forgo()
+	}
 	p.engine.courier.close()
 	close(finished)
 	keeper.Wait()

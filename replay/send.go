@@ -411,7 +411,7 @@ func (s *shard) sweep(p *pool, now time.Duration) {
 
 // stop breaks off everything: what is in flight or waiting ends as skipped, but for answers that are here.
 func (s *shard) stop() {
-	s.closed = true
+	s.closed, s.stopped = true, s.e.now()
 	for s.again.len() > 0 { // they will not be
 		s.passOn(s.again.pop())
 	}
@@ -427,6 +427,18 @@ func (s *shard) stop() {
 				s.remove(c)
 			}
 		}
+	}
+}
+
+// forgo puts on the record what was due when the shard stopped and had not been taken in hand for lack of room. Nobody hands
+// it anything any more.
+func (s *shard) forgo() {
+	s.collect()
+	for s.due.len() > 0 && s.due.first().due <= s.stopped {
+		x := s.due.pop()
+		s.e.ledger.expect(x.due)
+		s.open.add(x)
+		s.skip(x, skipStopped)
 	}
 }
 

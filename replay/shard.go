@@ -34,6 +34,7 @@ type shard struct {
 	trunk   trunk
 	wheel   wheel
 	closed  bool
+	stopped time.Duration  // when it was closed
 	raw     []byte         // what was written last
 	buf     []byte         // what was read last
 	clear   []byte         // and what it says, under TLS
