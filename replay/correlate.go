@@ -65,7 +65,7 @@ func (l *lesson) recognise(text string) bool {
 	if l.known.has(value) {
 		return true
 	}
-	if len(text) <= maxValueLen && strings.IndexByte(text, ' ') < 0 { // prose, such as the name of a browser, is never handed out
+	if len(text) <= maxValueLen {
 		l.said.add(value, maxSaid)
 	}
 	return false

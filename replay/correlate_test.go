@@ -158,6 +158,7 @@ func TestWhatIsLearnt(t *testing.T) {
 		{"a pseudonym, whatever its name", "GET", "/x", "", `{"a":["gd~1"]}`, []string{"gd~1"}},
 		{"an id that the system made up", "POST", "/x", `{"q":1}`, `{"order_id":"o-17","line":{"id":4711}}`, []string{"o-17", "4711"}},
 		{"not what the client said itself", "POST", "/carts/c-9", `{"product_id":"p17"}`, `{"product_id":"p17","cart":"c-9","ok":true}`, nil},
+		{"not what it said in several words", "POST", "/notes", `{"token":"gift for 2"}`, `{"token":"gift for 2","ok":true}`, nil},
 		{"not the names and prices of a catalogue", "GET", "/search?q=tea", "", `[{"id":"p1","name":"Green tea 2","price":499}]`, nil},
 		{"an opaque value", "GET", "/x", "", `{"v":"9f8e7d6c5b4a39281706"}`, []string{"9f8e7d6c5b4a39281706"}},
 		{"nothing of what is no document", "POST", "/x", "", `<token>abc</token>`, nil},
