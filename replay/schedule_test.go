@@ -154,14 +154,15 @@ func talk(session string, n int, answer, think time.Duration) (xs []*Exchange) {
 }
 
 func TestThinkTimeCountsFromTheAnswerBefore(t *testing.T) {
+	const think = 20 * time.Millisecond
 	for _, tt := range []struct {
-		what  string
-		takes time.Duration // the live answer; recorded are 100 ms, and 100 ms of thinking
-		total time.Duration // until the last of 6 is sent
+		what            string
+		recorded, takes time.Duration // an answer, on the tape and now
+		most            time.Duration // from the first of 6 to the last
 	}{
-		{"a system as fast as recorded", 100 * time.Millisecond, 1000 * time.Millisecond},
-		{"a faster one is asked more often", 0, 500 * time.Millisecond},
-		{"a slower one less", 300 * time.Millisecond, 2000 * time.Millisecond},
+		{"a system as fast as recorded", 100 * time.Millisecond, 100 * time.Millisecond, 20 * time.Second},
+		{"a slower one is asked less often", 100 * time.Millisecond, 300 * time.Millisecond, 20 * time.Second},
+		{"a faster one more", 900 * time.Millisecond, 0, 5 * 900 * time.Millisecond}, // the tape takes longer than that
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			var seen []time.Time
@@ -169,9 +170,15 @@ func TestThinkTimeCountsFromTheAnswerBefore(t *testing.T) {
 				seen = append(seen, time.Now())
 				time.Sleep(tt.takes)
 			})
-			traffic, _ := play(t, Config{Open: opener(talk("a", 6, 100*time.Millisecond, 100*time.Millisecond)...), Targets: []string{url}, Traffic: gameday.TrafficPlan{Pace: "think"}})
+			traffic, _ := play(t, Config{
+				Open: opener(talk("a", 6, tt.recorded, think)...), Targets: []string{url},
+				Traffic: gameday.TrafficPlan{Pace: "think", Timeout: gameday.Duration(time.Minute)},
+			})
 			require.EqualValues(t, 6, traffic.Fidelity.Sent)
-			require.InDelta(t, tt.total.Seconds(), seen[5].Sub(seen[0]).Seconds(), 0.25)
+			for i := range seen[1:] {
+				require.GreaterOrEqual(t, seen[i+1].Sub(seen[i]), tt.takes+think-time.Millisecond, "answered, and thought about")
+			}
+			require.Less(t, seen[5].Sub(seen[0]), tt.most)
 		})
 	}
 }
