@@ -79,7 +79,7 @@ func (s *shard) speak(c *call) {
 // leave breaks c off as the recorded client did, which is a success if the server had said anything, or never did.
 func (s *shard) leave(c *call) {
 	st := c.over
-	st.link.h2.abandon(st)
+	s.takeBack(st)
 	if c.answer.n == 0 && c.recorded > 0 {
 		s.streamEnded(st, context.Canceled, false)
 		return

@@ -18,6 +18,7 @@ import (
 // The limits of an HTTP/2 connection, and what servers are told of them.
 const (
 	h2Head         = 9        // bytes of a frame's header
+	h2Ping         = 8        // payload of a PING
 	h2Frame        = 16 << 10 // payload of a frame, the least that RFC 9113 lets servers send
 	h2Table        = 4 << 10  // bytes of the table of header fields, likewise
 	h2Block        = 1 << 20  // bytes of a header block: one that is too long for us is read to its end, for the sake of others
@@ -47,6 +48,9 @@ type h2conn struct {
 	goAway   error  // why, if the server said so
 	quiet    int    // frames in a row that brought nothing any further
 	dirty    bool   // whoever writes out has been told that there may be something
+	owed     int    // streams that were abandoned since the server said anything: it may have them still
+	ping     h2ping
+	silent   bool // nothing comes any more: the connection is to be given up
 
 	// Of what is sent. The windows are below 0 when the server took some back.
 	window  int64        // bytes of bodies that the server takes now
@@ -65,6 +69,16 @@ type h2conn struct {
 	block   int       // bytes of that block so far
 	last    bool      // nothing follows it
 }
+
+// An h2ping is how far the question is whether the server is still there. It is asked once between two answers to requests:
+// servers of gRPC close connections that ask more often.
+type h2ping int
+
+const (
+	pingNone     h2ping = iota // may be asked
+	pingAsked                  // and was
+	pingAnswered               // and the server has answered no request since
+)
 
 // An h2guest is told what becomes of streams.
 type h2guest interface {
@@ -99,7 +113,7 @@ func newH2conn(guest h2guest) *h2conn {
 }
 
 // room reports whether another stream can be begun, as the server says.
-func (h *h2conn) room() bool { return h.settled && !h.draining && len(h.streams) < h.limit }
+func (h *h2conn) room() bool { return h.settled && !h.draining && len(h.streams)+h.owed < h.limit }
 
 // spent reports whether the connection has no further use.
 func (h *h2conn) spent() bool { return h.draining && len(h.streams) == 0 }
@@ -236,11 +250,18 @@ func (h *h2conn) resume() {
 	}
 }
 
-// abandon ends a stream of which nobody wants to know any more.
+// abandon ends a stream of which nobody wants to know any more, and asks whether the server is still there. A server that
+// says nothing is not sent requests without end, only for them to be taken back.
 func (h *h2conn) abandon(st *h2stream) {
-	if h.streams[st.id] == st {
-		delete(h.streams, st.id)
-		h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeCancel))
+	if h.streams[st.id] != st {
+		return
+	}
+	delete(h.streams, st.id)
+	h.word(http2.FrameRSTStream, st.id, uint32(http2.ErrCodeCancel))
+	if h.owed++; h.ping == pingNone {
+		h.ping = pingAsked
+		h.put(http2.FramePing, 0, 0, h2Ping)
+		h.out = append(h.out, make([]byte, h2Ping)...)
 	}
 }
 
@@ -354,10 +375,13 @@ func (h *h2conn) take(frame http2.Frame) error {
 		return connError(http2.ErrCodeProtocol, "server sends %s on stream %d, which nobody began", frame.Header().Type, id)
 	}
 	st := h.streams[id]
+	h.owed = 0
 	switch f := frame.(type) {
 	case *http2.DataFrame:
+		h.calm()
 		return h.takeData(st, f)
 	case *http2.HeadersFrame:
+		h.calm()
 		h.begin(st, f.StreamEnded())
 		return h.decode(f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.ContinuationFrame:
@@ -371,16 +395,31 @@ func (h *h2conn) take(frame http2.Frame) error {
 	case *http2.SettingsFrame:
 		return h.takeSettings(f)
 	case *http2.PingFrame:
-		if !f.IsAck() {
-			h.put(http2.FramePing, http2.FlagPingAck, 0, len(f.Data))
-			h.out = append(h.out, f.Data[:]...)
-		}
+		h.takePing(f)
 	case *http2.GoAwayFrame:
 		h.takeGoAway(f)
 	case *http2.PushPromiseFrame:
 		return connError(http2.ErrCodeProtocol, "server pushes, which it was told not to")
 	}
 	return nil
+}
+
+// calm allows another PING, as servers do that have answered a request since the last one.
+func (h *h2conn) calm() {
+	if h.ping == pingAnswered {
+		h.ping = pingNone
+	}
+}
+
+// takePing answers a PING, or takes the answer to one.
+func (h *h2conn) takePing(f *http2.PingFrame) {
+	switch {
+	case !f.IsAck():
+		h.put(http2.FramePing, http2.FlagPingAck, 0, h2Ping)
+		h.out = append(h.out, f.Data[:]...)
+	case h.ping == pingAsked:
+		h.ping = pingAnswered
+	}
 }
 
 // takeData takes a part of a body; st is nil when nobody wants it.

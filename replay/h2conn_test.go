@@ -470,10 +470,11 @@ func TestStreamsAreBounded(t *testing.T) {
 	st := p.get()
 	require.False(t, p.conn.room())
 	p.conn.abandon(st)
-	require.True(t, p.conn.room())
+	require.False(t, p.conn.room(), "the server may not know yet")
 	require.Contains(t, p.frames(), "RST_STREAM 3 CANCEL")
 	p.head(3, true, ":status", "200") // it comes too late, and nobody wonders
 	require.NoError(t, p.feed())
+	require.True(t, p.conn.room())
 	require.Zero(t, p.ended)
 
 	require.Equal(t, h2Streams, settled(t).conn.limit, "a server that sets no bound")
@@ -481,6 +482,29 @@ func TestStreamsAreBounded(t *testing.T) {
 	full.conn.next = h2MaxID - 1
 	full.get()
 	require.False(t, full.conn.room(), "ids come to an end")
+}
+
+// With what is given up goes the question whether the server is still there, as often as servers of gRPC put up with.
+func TestAServerIsAskedWhetherItIsThere(t *testing.T) {
+	ping := fmt.Sprintf("PING 0 false %q", make([]byte, h2Ping))
+	p := settled(t)
+	abandon := func() []string {
+		st := p.get()
+		p.frames()
+		p.conn.abandon(st)
+		return p.frames()
+	}
+	require.Equal(t, []string{"RST_STREAM 1 CANCEL", ping}, abandon())
+	require.Equal(t, []string{"RST_STREAM 3 CANCEL"}, abandon(), "it was asked")
+	require.Equal(t, 2, p.conn.owed)
+	require.NoError(t, p.WritePing(true, [8]byte{}))
+	require.NoError(t, p.feed())
+	require.Zero(t, p.conn.owed)
+	require.Equal(t, []string{"RST_STREAM 5 CANCEL"}, abandon(), "it has answered no request since")
+	p.get()
+	p.head(7, true, ":status", "200")
+	require.NoError(t, p.feed())
+	require.Equal(t, []string{"RST_STREAM 9 CANCEL", ping}, abandon())
 }
 
 // A server that goes says what it has looked at. What it has not can be sent elsewhere; the rest is still to be answered.

@@ -435,7 +435,7 @@ func (s *shard) lookElsewhere(c *conn, x *shot, o *outcome) {
 // expire ends what has waited for too long.
 func (s *shard) expire(c *conn) {
 	if c.h2 != nil {
-		s.sever(c, context.DeadlineExceeded)
+		s.lapse(c)
 		return
 	}
 	s.done(c, c.current, outcome{err: context.DeadlineExceeded, late: true, dead: true, at: s.e.now()})

@@ -3,9 +3,11 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -30,6 +32,12 @@ const linkStreams = 100
 
 // layAgain is how long a trunk goes on with the links that it has when no further one could be made.
 const layAgain = 100 * time.Millisecond
+
+// linkPatience is how long a link takes requests after one was given up, when nothing at all comes from its server.
+const linkPatience = 3 * time.Second
+
+// errLapsed says that a server is gone without having said so.
+var errLapsed = fmt.Errorf("the server says nothing any more: %w", syscall.ETIMEDOUT)
 
 // framed reports whether requests over HTTP/2 go over the trunk, and not by a courier.
 func (s *shard) framed() bool { return fastPath && !s.e.noFrames.Load() }
@@ -186,8 +194,44 @@ func (s *shard) abandon(st *h2stream) {
 	if st.call != nil && !st.call.closed {
 		s.hangUp(st.call, context.Canceled)
 	}
-	st.link.h2.abandon(st)
-	s.soil(st.link)
+	s.takeBack(st)
+}
+
+// takeBack tells the server that nobody waits for a stream any more, and watches whether it says anything.
+func (s *shard) takeBack(st *h2stream) {
+	link := st.link
+	h := link.h2
+	h.abandon(st)
+	s.soil(link)
+	if h.owed == 0 || link.gone || link.hand.slot > 0 {
+		return
+	}
+	switch {
+	case !h.draining:
+		s.wheel.set(link, s.e.now()+linkPatience)
+	case h.ping == pingAsked:
+		s.wheel.set(link, s.e.now()+s.e.timeout)
+	}
+}
+
+// lapse deals with a link from which nothing has come. One that was not even greeted is of no use. Another takes no more
+// requests: a machine that is gone tells nobody, and the next request is better off elsewhere. Those on it may still be
+// answered, if the server was only stopped for a while; what outlasts even them ends when no PING was answered.
+func (s *shard) lapse(link *conn) {
+	h := link.h2
+	switch {
+	case !link.ready:
+		s.sever(link, context.DeadlineExceeded)
+	case !h.draining:
+		h.draining = true
+		s.soil(link)
+		if h.ping == pingAsked {
+			s.wheel.set(link, s.e.now()+s.e.timeout)
+		}
+	default:
+		h.silent = true
+		s.soil(link) // the wheel is turning, and the requests on it are in there
+	}
 }
 
 // soil notes that a link may have something to write.
@@ -202,6 +246,10 @@ func (s *shard) soil(link *conn) {
 func (s *shard) pour(link *conn) {
 	h := link.h2
 	if h.dirty = false; link.gone {
+		return
+	}
+	if h.silent {
+		s.sever(link, errLapsed)
 		return
 	}
 	if len(h.out) > 0 && !s.writeFrames(link) {
@@ -245,6 +293,9 @@ func (s *shard) unlink(link *conn) {
 func (s *shard) hearFrames(link *conn, data []byte) bool {
 	err := link.h2.feed(data)
 	s.soil(link)
+	if link.ready {
+		s.wheel.clear(link)
+	}
 	if !link.ready && link.h2.settled {
 		link.ready = true
 		s.wheel.clear(link)

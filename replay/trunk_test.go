@@ -67,6 +67,9 @@ func (p *h2peer) next() (http2.Frame, error) {
 			continue
 		case *http2.WindowUpdateFrame:
 			continue
+		case *http2.PingFrame:
+			_ = p.WritePing(true, f.Data)
+			continue
 		case *http2.DataFrame:
 			p.body += int64(len(f.Data()))
 		}
@@ -324,6 +327,56 @@ func TestAnAnswerThatDoesNotComeIsGivenUp(t *testing.T) {
 	require.EqualValues(t, 1, total.Classes[gameday.ClassTimeout])
 	require.EqualValues(t, 1, reset.Load())
 	require.EqualValues(t, 1, traffic.Fidelity.Connections)
+}
+
+// A link whose server is gone without a word takes no more requests, and what is left on it ends.
+func TestASilentServerIsLeft(t *testing.T) {
+	t.Parallel()
+	var conns atomic.Int64
+	url := peers(t, nil, func(n int, p *h2peer) {
+		if conns.Add(1); n > 1 {
+			p.serveAll()
+			return
+		}
+		for { // as a machine that is lost, but for the network around it
+			if _, err := p.ReadFrame(); err != nil {
+				return
+			}
+		}
+	})
+	traffic, total := playOver(t, Config{
+		Open: opener(get("a", 0, "/"), get("b", 12*time.Second, "/")), Targets: []string{url}, HTTP2: true,
+		Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(5 * time.Second)},
+	}, false)
+	require.EqualValues(t, 1, total.Classes[gameday.ClassTimeout], "%+v", traffic.Worst)
+	require.EqualValues(t, 1, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	require.EqualValues(t, 2, conns.Load())
+}
+
+// What outlasts the timeout of others, as streams do, ends with the link.
+func TestASilentLinkLapses(t *testing.T) {
+	p, err := New(Config{Open: opener(), Targets: []string{"http://127.0.0.1:1"}, HTTP2: true})
+	require.NoError(t, err)
+	s, err := newShard(p.engine)
+	require.NoError(t, err)
+	defer s.poller.close()
+	link := s.pools[poolLinks].add()
+	link.h2, link.ready = newH2conn(s), true
+	require.NoError(t, link.h2.feed([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}))
+	s.trunk.links = append(s.trunk.links, link)
+	st := &h2stream{slot: s.pools[poolCarried].add(), link: link}
+	require.NoError(t, link.h2.open(st, []byte("GET / HTTP/1.1\r\nHost: s\r\n\r\n"), &request{method: "GET"}, false))
+	s.takeBack(st)
+	require.Positive(t, link.hand.slot)
+	s.lapse(link)
+	require.Negative(t, s.trunk.link(), "it takes no more requests")
+	require.False(t, link.h2.silent)
+	s.lapse(link)
+	require.True(t, link.h2.silent)
+	link.out = []byte("not taken yet")
+	s.pour(link)
+	require.True(t, link.gone)
+	require.Zero(t, link.hand.slot)
 }
 
 // A server may open its windows as slowly as it likes.
