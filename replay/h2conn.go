@@ -221,8 +221,7 @@ func (h *h2conn) push(st *h2stream) {
 		n := min(int64(len(st.rest)), int64(h.frame), h.window, st.window)
 		if n <= 0 {
 			if !st.queued {
-				st.queued = true
-				h.blocked.push(st.id)
+				h.queue(st)
 			}
 			return
 		}
@@ -238,6 +237,19 @@ func (h *h2conn) push(st *h2stream) {
 		st.sent += n
 		h.quiet = 0
 	}
+}
+
+// queue has a stream wait to send more. Those that have ended meanwhile go when they are the most.
+func (h *h2conn) queue(st *h2stream) {
+	if n := h.blocked.len(); n > 2*len(h.streams) {
+		for range n {
+			if id := h.blocked.pop(); h.streams[id] != nil {
+				h.blocked.push(id)
+			}
+		}
+	}
+	st.queued = true
+	h.blocked.push(st.id)
 }
 
 // resume goes on with bodies, each in its turn.

@@ -507,6 +507,22 @@ func TestAServerIsAskedWhetherItIsThere(t *testing.T) {
 	require.Equal(t, []string{"RST_STREAM 9 CANCEL", ping}, abandon())
 }
 
+// Bodies that wait for the server hold nothing once they are given up, however many they are.
+func TestWhatIsGivenUpWaitsForNothing(t *testing.T) {
+	p := settled(t, http2.Setting{ID: http2.SettingInitialWindowSize})
+	for range 5000 {
+		p.conn.abandon(p.open("POST / HTTP/1.1\r\nHost: s\r\n\r\nbody", &request{method: "POST"}))
+	}
+	require.LessOrEqual(t, p.conn.blocked.len(), 3)
+	p.frames()
+	last := p.open("POST / HTTP/1.1\r\nHost: s\r\n\r\nbody", &request{method: "POST"})
+	p.conn.abandon(p.open("POST / HTTP/1.1\r\nHost: s\r\n\r\nbody", &request{method: "POST"}))
+	p.frames()
+	require.NoError(t, p.WriteWindowUpdate(last.id, 10))
+	require.NoError(t, p.feed())
+	require.Equal(t, []string{fmt.Sprintf("DATA %d 4 true", last.id)}, p.frames())
+}
+
 // A server that goes says what it has looked at. What it has not can be sent elsewhere; the rest is still to be answered.
 func TestAServerGoes(t *testing.T) {
 	p := settled(t)
