@@ -178,10 +178,10 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 // close an idle connection at the very moment it is used, and no client calls that an error: as browsers and
 // net/http do, it is sent again if the connection had served before, no byte of an answer came, and sending it
 // twice does no harm; or if the server says that it was not looked at, which HTTP/2 has words for. Everything else is
-// a failure that the user would have seen.
+// a failure that the user would have seen. What is carried has no connection of its own to speak of.
 func (s *shard) mayResend(c *conn, x *shot, o outcome) bool {
-	if o.refused {
-		return !x.resent && !s.closed
+	if o.refused || c.pool.carried {
+		return o.refused && !x.resent && !s.closed
 	}
 	return o.err != nil && !o.late && !o.began && c.uses > 1 && x.req.resendable && !x.resent && !s.closed && len(c.pool.conns) < c.pool.max
 }

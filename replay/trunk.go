@@ -175,16 +175,18 @@ func (s *shard) ride(link, c *conn) {
 		c.stream = st
 	}
 	s.raw = x.render(s.raw[:0], s.e.stamp)
-	s.e.sentFrames.Add(1)
 	s.soil(link)
 	st := c.stream
-	st.link, st.call, c.cancel, c.away = link, nil, st.cancel, false
+	st.link, st.call, st.answer, c.cancel, c.away = link, nil, answer{}, st.cancel, false
 	if x.req.stream != nil {
 		s.begin(x, st)
 	}
 	if err := link.h2.open(st, s.raw, x.req, s.e.secure != nil); err != nil {
 		s.streamEnded(st, err, false)
-	} else if st.call != nil {
+		return
+	}
+	s.e.sentFrames.Add(1)
+	if st.call != nil {
 		s.speak(st.call)
 	}
 }
@@ -274,9 +276,10 @@ func (s *shard) writeFrames(link *conn) bool {
 		}
 		raw = sealed
 	}
+	waiting := len(link.out) > 0
 	s.write(link, raw)
-	if h.out = h.out[:0]; link.tls == nil && len(link.out) > 0 {
-		h.out = nil // it is the socket's now
+	if h.out = h.out[:0]; link.tls == nil && !waiting && len(link.out) > 0 {
+		h.out = nil // it is the link's now
 	}
 	return !link.gone
 }

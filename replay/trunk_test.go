@@ -329,6 +329,43 @@ func TestAnAnswerThatDoesNotComeIsGivenUp(t *testing.T) {
 	require.EqualValues(t, 1, traffic.Fidelity.Connections)
 }
 
+// A request that the server would not take is not sent, and has nothing of the answer before it.
+func TestARequestThatIsTooLongForTheServer(t *testing.T) {
+	t.Parallel()
+	url := peers(t, []http2.Setting{{ID: http2.SettingMaxHeaderListSize, Val: 2000}}, func(_ int, p *h2peer) {
+		for {
+			id, _, err := p.request()
+			if err != nil {
+				return
+			}
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: []byte{0x88}, EndHeaders: true})
+			_ = p.WriteData(id, true, make([]byte, 1000))
+		}
+	})
+	short, long := get("s", 0, "/"), get("s", time.Millisecond, "/")
+	long.Header = Header{{"X-Long", strings.Repeat("l", 5000)}}
+	traffic, total := playOver(t, Config{Open: opener(short, long), Targets: []string{url}, HTTP2: true, Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(time.Minute)}}, false)
+	require.EqualValues(t, 1, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	require.EqualValues(t, 1, total.Classes[gameday.ClassError], "%+v", traffic.Worst)
+	require.EqualValues(t, 1000, total.BytesIn)
+	require.EqualValues(t, 1, traffic.Fidelity.Senders[byFrames])
+}
+
+// What was never sent is not sent again.
+func TestAFailedDialIsNoResend(t *testing.T) {
+	p, err := New(Config{Open: opener(), Targets: []string{"http://127.0.0.1:1"}, HTTP2: true})
+	require.NoError(t, err)
+	s, err := newShard(p.engine)
+	require.NoError(t, err)
+	defer s.poller.close()
+	x := &shot{req: &request{method: "GET", resendable: true}}
+	slot, own := s.pools[poolCarried].add(), s.pools[poolFast].add()
+	slot.uses, own.uses = 2, 2
+	require.False(t, s.mayResend(slot, x, outcome{err: io.EOF, dead: true}))
+	require.True(t, s.mayResend(slot, x, outcome{err: io.EOF, dead: true, refused: true}))
+	require.True(t, s.mayResend(own, x, outcome{err: io.EOF, dead: true}))
+}
+
 // A link whose server is gone without a word takes no more requests, and what is left on it ends.
 func TestASilentServerIsLeft(t *testing.T) {
 	t.Parallel()
