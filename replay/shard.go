@@ -217,7 +217,7 @@ func (s *shard) await(now time.Duration) {
 		if r.read && !r.conn.gone {
 			s.receive(r.conn)
 		}
-		if s.due.len()+s.again.len() > 0 { // many answers at once must not make requests late
+		if s.due.len()+s.again.len()+s.trunk.cues.len() > 0 { // many answers at once must not make requests late, nor messages
 			s.send()
 		}
 	}
