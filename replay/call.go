@@ -14,7 +14,7 @@ type call struct {
 	said   int   // messages that were handed to the connection
 	ended  bool  // and that nothing follows them
 	left   bool  // as the recorded client did
-	sent   int   // messages that the connection has sent whole
+	sent   int   // messages that the server's windows have let out whole: they are with the socket, or next in line for it
 	bytes  int64 // of those
 	answer listener
 	closed bool // it has its outcome
@@ -99,7 +99,7 @@ func (s *shard) hangUp(c *call, err error) {
 	s.e.books.leave(cause, int64(len(c.beats)-c.sent))
 }
 
-// streamSent counts the messages that have left whole.
+// streamSent counts the messages that the server's windows have let out whole.
 func (s *shard) streamSent(st *h2stream) {
 	for c := st.call; c.sent < c.said && c.bytes+int64(c.beats[c.sent].size) <= st.sent; c.sent++ {
 		c.bytes += int64(c.beats[c.sent].size)
