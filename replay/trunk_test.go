@@ -281,9 +281,11 @@ func TestRequestsShareWhatTheServerAllows(t *testing.T) {
 	}
 	traffic, total := playOver(t, Config{Open: opener(xs...), Targets: []string{url}, HTTP2: true, MaxConns: conns, Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(time.Minute)}}, false)
 	require.EqualValues(t, all+1, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	mu.Lock()
+	defer mu.Unlock()
 	require.LessOrEqual(t, most, streams)
-	require.LessOrEqual(t, opened, conns)
-	require.EqualValues(t, opened, traffic.Fidelity.Connections)
+	require.LessOrEqual(t, int64(opened), traffic.Fidelity.Connections, "the run may end before the server has seen all of them")
+	require.LessOrEqual(t, traffic.Fidelity.Connections, int64(conns))
 }
 
 // There is a connection for each target.
@@ -300,6 +302,7 @@ func TestEachTargetHasItsShareOverHTTP2(t *testing.T) {
 
 // Who gives an answer up says so, and the connection goes on.
 func TestAnAnswerThatDoesNotComeIsGivenUp(t *testing.T) {
+	t.Parallel()
 	var reset atomic.Int64
 	url := peers(t, nil, func(_ int, p *h2peer) {
 		for {
@@ -320,8 +323,8 @@ func TestAnAnswerThatDoesNotComeIsGivenUp(t *testing.T) {
 		}
 	})
 	traffic, total := playOver(t, Config{
-		Open: opener(get("a", 0, "/never"), get("b", 10*time.Millisecond, "/at-once"), get("c", 3*time.Second, "/later")), Targets: []string{url}, HTTP2: true,
-		Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(2 * time.Second)},
+		Open: opener(get("a", 0, "/never"), get("b", 10*time.Millisecond, "/at-once"), get("c", 13*time.Second, "/later")), Targets: []string{url}, HTTP2: true,
+		Traffic: gameday.TrafficPlan{Timeout: gameday.Duration(12 * time.Second)},
 	}, false)
 	require.EqualValues(t, 2, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
 	require.EqualValues(t, 1, total.Classes[gameday.ClassTimeout])
