@@ -21,11 +21,12 @@ const (
 	h2Ping         = 8        // payload of a PING
 	h2Frame        = 16 << 10 // payload of a frame, the least that RFC 9113 lets servers send
 	h2Table        = 4 << 10  // bytes of the table of header fields, likewise
-	h2Block        = 1 << 20  // bytes of a header block: one that is too long for us is read to its end, for the sake of others
+	h2Block        = 1 << 20  // bytes of a header block: one that is too long for us is read to its end, for the sake of others, unless a single string is
 	h2ConnWindow   = 1 << 30  // bytes of all bodies that servers may send ahead: nobody but the reader holds them up
 	h2StreamWindow = 4 << 20  // and of one; both as net/http has them
 	h2Streams      = 1000     // streams at the same time, whatever it says
 	h2Quiet        = 10_000   // frames in a row that bring no request and no answer any further
+	h2Control      = 10_000   // frames that are no part of requests, and wait to be written
 	h2Settings     = 32       // in one frame
 	h2Debug        = 128      // bytes of what a server says about its going
 	h2MaxID        = 1 << 30  // stream ids end at 1<<31
@@ -50,6 +51,7 @@ type h2conn struct {
 	dirty    bool   // whoever writes out has been told that there may be something
 	owed     int    // streams that were abandoned since the server said anything: it may have them still
 	ping     h2ping
+	control  int  // frames in out that are no part of requests; whoever has written all that waits empties it
 	silent   bool // nothing comes any more: the connection is to be given up
 
 	// Of what is sent. The windows are below 0 when the server took some back.
@@ -122,6 +124,11 @@ func (h *h2conn) spent() bool { return h.draining && len(h.streams) == 0 }
 func (h *h2conn) put(kind http2.FrameType, flags http2.Flags, id uint32, n int) {
 	h.out = append(h.out, byte(n>>16), byte(n>>8), byte(n), byte(kind), byte(flags))
 	h.out = binary.BigEndian.AppendUint32(h.out, id)
+	switch kind {
+	case http2.FrameData, http2.FrameHeaders, http2.FrameContinuation:
+	default:
+		h.control++
+	}
 }
 
 // word appends a frame of 32 bits.
@@ -363,6 +370,9 @@ func (h *h2conn) frames(data []byte) (rest []byte, err error) {
 		}
 		if h.quiet++; h.quiet > h2Quiet {
 			return nil, connError(http2.ErrCodeEnhanceYourCalm, "%d frames of the server brought nothing", h2Quiet)
+		}
+		if h.control > h2Control {
+			return nil, connError(http2.ErrCodeEnhanceYourCalm, "server does not read what it is told: %d frames wait", h2Control)
 		}
 	}
 	return data, nil

@@ -523,6 +523,22 @@ func TestWhatIsGivenUpWaitsForNothing(t *testing.T) {
 	require.Equal(t, []string{fmt.Sprintf("DATA %d 4 true", last.id)}, p.frames())
 }
 
+// Who asks without end, and reads no answer, is not answered without end, whatever else is sent meanwhile.
+func TestAServerThatDoesNotReadIsLeft(t *testing.T) {
+	p := settled(t)
+	var err error
+	for range h2Control / 100 {
+		p.get()
+		for range 100 {
+			require.NoError(t, p.WritePing(false, [8]byte{}))
+		}
+		if err = p.feed(); err != nil {
+			break
+		}
+	}
+	require.ErrorContains(t, err, "does not read")
+}
+
 // A server that goes says what it has looked at. What it has not can be sent elsewhere; the rest is still to be answered.
 func TestAServerGoes(t *testing.T) {
 	p := settled(t)

@@ -337,7 +337,9 @@ func (s *shard) flush(c *conn) {
 	if c.out = c.out[n:]; len(c.out) > 0 && err == nil {
 		return
 	}
-	c.out = nil
+	if c.out = nil; c.h2 != nil {
+		c.h2.control = 0
+	}
 	if err := c.sock.wantWrite(false); err != nil {
 		s.ended(c, err)
 	}

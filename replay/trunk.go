@@ -30,6 +30,9 @@ type trunk struct {
 // linkStreams is how many streams a link that is being made will probably have: RFC 9113 recommends to allow that many.
 const linkStreams = 100
 
+// linkWaiting is how many bytes a link holds for a server that does not read before it takes no more requests.
+const linkWaiting = 8 << 20
+
 // layAgain is how long a trunk goes on with the links that it has when no further one could be made.
 const layAgain = 100 * time.Millisecond
 
@@ -83,7 +86,7 @@ func (s *shard) serve() {
 func (t *trunk) link() int {
 	for i := range t.links {
 		i = (t.turn + i) % len(t.links)
-		if t.links[i].h2.room() {
+		if l := t.links[i]; len(l.out)+len(l.h2.out) < linkWaiting && l.h2.room() {
 			return i
 		}
 	}
@@ -280,6 +283,9 @@ func (s *shard) writeFrames(link *conn) bool {
 	s.write(link, raw)
 	if h.out = h.out[:0]; link.tls == nil && !waiting && len(link.out) > 0 {
 		h.out = nil // it is the link's now
+	}
+	if len(link.out) == 0 {
+		h.control = 0
 	}
 	return !link.gone
 }

@@ -406,6 +406,10 @@ func TestASilentLinkLapses(t *testing.T) {
 	s.trunk.links = append(s.trunk.links, link)
 	st := &h2stream{slot: s.pools[poolCarried].add(), link: link}
 	require.NoError(t, link.h2.open(st, []byte("GET / HTTP/1.1\r\nHost: s\r\n\r\n"), &request{method: "GET"}, false))
+	require.Zero(t, s.trunk.link())
+	link.out = make([]byte, linkWaiting)
+	require.Negative(t, s.trunk.link(), "its server does not read")
+	link.out = nil
 	s.takeBack(st)
 	require.Positive(t, link.hand.slot)
 	s.lapse(link)
