@@ -64,12 +64,12 @@ func ReelInfo(dir string, verify bool) (tape.Manifest, error) {
 type CatOptions struct {
 	Span     tape.Span
 	Sessions []string
-	Limit    int64 // exchanges; 0 means all
+	Limit    int64 // exchanges and messages; 0 means all
 	JSON     bool  // one object on each line, with headers and bodies
 	Keys     Keys
 }
 
-// CatTape writes the exchanges of a tape for people, or for jq.
+// CatTape writes the exchanges and messages of a tape for people, or for jq.
 func CatTape(ctx context.Context, w io.Writer, path string, o CatOptions) (err error) {
 	read, err := o.Keys.Read()
 	if err != nil {
@@ -82,8 +82,8 @@ func CatTape(ctx context.Context, w io.Writer, path string, o CatOptions) (err e
 	}
 	out := bufio.NewWriter(w)
 	defer func() { err = errors.Join(err, out.Flush(), r.Close()) }()
-	var source replay.Source
-	if source, err = tape.Cut(r, o.Span); err != nil {
+	source, err := tape.Cut(r, o.Span)
+	if err != nil {
 		return Refused{err}
 	}
 	if o.Limit > 0 {
@@ -99,17 +99,17 @@ func CatTape(ctx context.Context, w io.Writer, path string, o CatOptions) (err e
 
 // limited ends a source early.
 type limited struct {
-	replay.Source
+	replay.Chronicle
 	left int64
 }
 
-// Next implements replay.Source.
-func (l *limited) Next() (*replay.Exchange, error) {
+// NextEvent implements replay.Chronicle. Who copies to what takes messages asks nothing else.
+func (l *limited) NextEvent() (*replay.Exchange, *replay.Message, error) {
 	if l.left <= 0 {
-		return nil, io.EOF
+		return nil, nil, io.EOF
 	}
 	l.left--
-	return l.Source.Next()
+	return l.Chronicle.NextEvent()
 }
 
 // warnOfDamage tells of a tape that ends in the middle, as a recorder that was killed leaves it: it is played as far

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -66,6 +67,42 @@ func TestLines(t *testing.T) {
 	require.NoError(t, lines.Record(&replay.Exchange{Method: "GET", Target: "/\x1b[2J"}))
 	require.Equal(t, "   1.500000  ada  GET /a?b=1  200 in 2.35ms, 12 bytes, broken off\n"+
 		"   0.000000  -  GET \"/\\x1b[2J\"  no answer\n", b.String())
+}
+
+func TestMessagesAreShownBetweenTheExchanges(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.gdtape")
+	w, err := tape.Create(path, tape.Meta{}, tape.Options{})
+	require.NoError(t, err)
+	for i := range 3 {
+		at := time.Duration(2*i) * time.Second
+		require.NoError(t, w.Record(&replay.Exchange{Seq: uint64(i), At: at, Session: "ada", Method: "GET", Target: "/chat"}))
+		require.NoError(t, w.Message(&replay.Message{Exchange: uint64(i), At: at + time.Second, Session: "ada", FromServer: i == 1, Kind: replay.TextMessage, Body: []byte("hello"), Size: 5}))
+	}
+	require.NoError(t, w.Close())
+	cut := func() replay.Chronicle {
+		c, err := tape.Cut(open(t, path, tape.ReadOptions{}), tape.Span{From: time.Second, To: 4 * time.Second})
+		require.NoError(t, err)
+		return c
+	}
+	var b bytes.Buffer
+	n, err := tape.Copy(t.Context(), tape.NewLines(&b), cut())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	require.Equal(t, "   1.000000  ada  message of the client in exchange 0  text, 5 bytes\n"+
+		"   2.000000  ada  GET /chat  no answer\n"+
+		"   3.000000  ada  message of the server in exchange 1  text, 5 bytes\n", b.String())
+
+	b.Reset()
+	_, err = tape.Copy(t.Context(), tape.NewJSONLines(&b), cut())
+	require.NoError(t, err)
+	var m replay.Message
+	require.NoError(t, json.NewDecoder(&b).Decode(&m))
+	require.Equal(t, replay.Message{At: time.Second, Session: "ada", Kind: replay.TextMessage, Body: []byte("hello"), Size: 5}, m)
+
+	var xs collector
+	_, err = tape.Copy(t.Context(), &xs, cut())
+	require.NoError(t, err)
+	require.Len(t, xs, 1, "who takes no messages gets none")
 }
 
 type collector []*replay.Exchange
