@@ -25,7 +25,10 @@ var _ replay.Chronicle = (*archive)(nil)
 // Next returns the next exchange to who does not want the messages.
 func (a *archive) Next() (*replay.Exchange, error) {
 	x, err := a.importer.Next()
-	a.har.said, a.har.saidBytes = nil, 0
+	for _, m := range a.har.said { // those of exchanges that have not gone out are still held
+		a.har.saidBytes -= weigh(m)
+	}
+	a.har.said = nil
 	return x, err
 }
 
