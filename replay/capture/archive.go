@@ -88,10 +88,10 @@ func (m harMessage) message() (*replay.Message, error) {
 	switch {
 	case m.Type != "send" && m.Type != "receive":
 		return nil, fmt.Errorf("type %q: want send or receive", shorten(m.Type))
-	case float64(kind) != m.Opcode || m.Opcode < 1 || m.Opcode > 10:
-		return nil, fmt.Errorf("opcode %v is no message's", m.Opcode)
-	case m.Opcode > float64(replay.CloseMessage): // ping and pong
+	case m.Opcode == opPing || m.Opcode == opPong:
 		return nil, nil
+	case float64(kind) != m.Opcode || kind == opContinuation || reserved(kind):
+		return nil, fmt.Errorf("opcode %v is no message's", m.Opcode)
 	case m.Time < 0 || m.Time > yearMax:
 		return nil, fmt.Errorf("time %v is out of range", m.Time)
 	}

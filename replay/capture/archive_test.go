@@ -66,6 +66,8 @@ func TestMessagesThatCannotBeUsedAreCounted(t *testing.T) {
 	for _, c := range []struct{ sentence, message, problem string }{
 		{"a direction that is none", saidAt("sent", 1, 1, "a"), `type "sent": want send or receive`},
 		{"an error of the browser", saidAt("receive", 1, -1, "net::ERR"), "opcode -1 is no message's"},
+		{"an opcode that is reserved", saidAt("send", 1, 3, "a"), "opcode 3 is no message's"},
+		{"half an opcode", `{"type":"send","time":1793613601,"opcode":1.5,"data":"a"}`, "opcode 1.5 is no message's"},
 		{"a time of another world", saidAt("send", 1e12, 1, "a"), "out of range"},
 		{"binary data that is not in base64", saidAt("send", 1, 2, "?"), "read base64"},
 		{"something else", `7`, "cannot unmarshal number"},

@@ -199,6 +199,8 @@ func TestWhatCannotBeReadOfAConversationIsCounted(t *testing.T) {
 		want                 replay.Counts
 	}{
 		{"a continuation of nothing", "", frame(0x80, []byte("x"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
+		{"an opcode that is reserved", "", frame(0x83, []byte("x"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
+		{"one of a control frame", "", frame(0x8b, []byte("x"), true), replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{replay.LostParse: 2}}},
 		{"a message whose rest never comes", "", frame(0x82, bytes.Repeat([]byte("x"), 40), true)[:30], replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{capture.LostUnfinished: 2}}},
 		{"a message of which half a head came", "", []byte{0x82}, replay.Counts{Captured: 1, Messages: 1, MessagesLost: replay.Tally{capture.LostUnfinished: 2}}},
 		{"half a ping is no message", "", frame(0x89, []byte("are you there?"), true)[:10], replay.Counts{Captured: 1, Messages: 1}},

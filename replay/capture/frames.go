@@ -41,11 +41,18 @@ type part struct {
 const (
 	opContinuation = 0
 	opControl      = 8 // and above
+	opPing         = 9
+	opPong         = 10
 	finBit         = 0x80
 	packedBit      = 0x40 // RSV1: permessage-deflate (RFC 7692)
 	otherBits      = 0x30
 	maskBit        = 0x80
 )
+
+// reserved reports whether RFC 6455 gives an opcode no meaning. A peer that agreed to nothing more has to end the connection.
+func reserved(code replay.MessageKind) bool {
+	return code > replay.BinaryMessage && code < opControl || code > opPong
+}
 
 // feed takes the next bytes of the direction.
 func (f *frames) feed(b []byte, at time.Duration) {
@@ -114,7 +121,7 @@ func (f *frames) begin() {
 	if code >= opControl {
 		p = &f.control
 	}
-	bad := f.head[0]&otherBits != 0 || f.left > 1<<62
+	bad := reserved(replay.MessageKind(code)) || f.head[0]&otherBits != 0 || f.left > 1<<62
 	switch {
 	case code >= opControl:
 		bad = bad || f.left > 125 || f.head[0]&finBit == 0
