@@ -47,7 +47,7 @@ func (l Limits) packing(out string, r Rotation, written func() int64) *tape.Pack
 		if have := written(); l.Disk > 0 && have+bytes > l.Disk {
 			return fmt.Errorf("it takes %s beside the %s that are written, and %s are allowed", mebibytes(bytes), mebibytes(have), mebibytes(l.Disk))
 		}
-		free, err := freeSpace(filepath.Dir(out))
+		free, err := freeSpace(r.place(out))
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (l Limits) packing(out string, r Rotation, written func() int64) *tape.Pack
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// budget turns the limits into those of a capture that writes to w in the directory of out.
+// budget turns the limits into those of a capture that writes to w at out.
 func (l Limits) budget(w recorder, out string, r Rotation) capture.Budget {
 	b := capture.Budget{CPU: l.CPU, Memory: l.Memory, Disk: l.Disk, FreeMin: l.FreeMin}
 	if r != (Rotation{}) {
@@ -70,7 +70,7 @@ func (l Limits) budget(w recorder, out string, r Rotation) capture.Budget {
 	}
 	b.Space = func() (written, free int64, err error) {
 		if l.FreeMin > 0 {
-			free, err = freeSpace(filepath.Dir(out))
+			free, err = freeSpace(r.place(out))
 		}
 		return w.Written(), free, err
 	}
@@ -82,6 +82,14 @@ type Rotation struct {
 	Size  int64         // bytes of a tape
 	Every time.Duration // age of a tape
 	Keep  int           // complete tapes that are kept; 0 keeps all
+}
+
+// place is the directory that tapes at out are written to. That of a reel may be on a file system of its own.
+func (r Rotation) place(out string) string {
+	if r == (Rotation{}) {
+		return filepath.Dir(out)
+	}
+	return out
 }
 
 // createRecorder starts a tape, or a reel when it is to rotate.

@@ -25,3 +25,8 @@ func TestPackingKeepsToTheLimitsOfTheCapture(t *testing.T) {
 	require.ErrorContains(t, Limits{FreeMin: 1 << 60}.packing(out, Rotation{}, written).Room(1), "that are free on the disk")
 	require.NoError(t, Limits{}.packing(out, Rotation{}, written).Room(1))
 }
+
+func TestTheDiskThatIsAskedIsTheOneThatIsWrittenTo(t *testing.T) {
+	require.Equal(t, "shop", Rotation{}.place(filepath.Join("shop", "x.gdtape")))
+	require.Equal(t, filepath.Join("shop", "tapes"), Rotation{Keep: 3}.place(filepath.Join("shop", "tapes")), "a mount of its own, it may be")
+}
