@@ -3,6 +3,7 @@ package metrics
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/prometheus/model/value"
@@ -25,30 +26,37 @@ func learn(body []byte, contentType string, series []*kept, values []float64) *p
 	if len(body) > patternBytes || len(series) == 0 {
 		return nil
 	}
-	p := &pattern{contentType: contentType, series: append([]*kept(nil), series...)}
-	page, begin := bytes.Clone(body), 0
-	for at, i := 0, 0; at < len(page) && i < len(series); {
-		end := len(page)
-		if n := bytes.IndexByte(page[at:], '\n'); n >= 0 {
+	texts, begin := [][]byte(nil), 0
+	for at, i := 0, 0; at < len(body) && i < len(series); {
+		end := len(body)
+		if n := bytes.IndexByte(body[at:], '\n'); n >= 0 {
 			end = at + n
 		}
 		key := series[i].key
-		if n := len(key); end-at > n && string(page[at:at+n]) == key && page[at+n] == ' ' {
-			v, ok := plainValue(page[at+n+1 : end])
+		if n := len(key); end-at > n && string(body[at:at+n]) == key && body[at+n] == ' ' {
+			v, ok := plainValue(body[at+n+1 : end])
 			if !ok || math.Float64bits(v) != math.Float64bits(values[i]) {
 				return nil
 			}
-			p.texts = append(p.texts, page[begin:at+n+1])
+			texts = append(texts, body[begin:at+n+1])
 			begin = end
 			i++
 		}
 		at = end + 1
 	}
-	if len(p.texts) != len(series) {
+	if len(texts) != len(series) {
 		return nil
 	}
-	p.texts = append(p.texts, page[begin:])
-	return p
+	return &pattern{contentType: contentType, texts: own(append(texts, body[begin:])), series: slices.Clone(series)}
+}
+
+// own returns texts with memory of their own. It comes last in learning: pages that have no pattern are not copied.
+func own(texts [][]byte) [][]byte {
+	all := bytes.Join(texts, nil)
+	for i, text := range texts {
+		texts[i], all = all[:len(text):len(text)], all[len(text):]
+	}
+	return texts
 }
 
 // read appends the values on a page of this pattern, and reports whether it is one.

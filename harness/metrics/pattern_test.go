@@ -87,6 +87,17 @@ func TestAPageIsReadAsTheParserDoesWhateverChanges(t *testing.T) {
 	}
 }
 
+func TestAPatternKeepsNothingOfThePageItWasLearntFrom(t *testing.T) {
+	const text = "# TYPE a gauge\na 1\nb 2\n"
+	body := []byte(text)
+	p := learn(body, "", []*kept{{key: "a"}, {key: "b"}}, []float64{1, 2})
+	require.NotNil(t, p)
+	clear(body)
+	values, ok := p.read([]byte(text), "", nil)
+	require.True(t, ok)
+	require.Equal(t, []float64{1, 2}, values)
+}
+
 func TestAPageThatComesBackAfterAFailedScrapeIsKnownAgain(t *testing.T) {
 	s := NewStore(runStart, Limits{})
 	p := newPage(s, Target{}, exposition{limit: 100})
