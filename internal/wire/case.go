@@ -85,7 +85,7 @@ func (d *day) source(ctx context.Context, o CaseOptions) (open func() (replay.So
 	case len(o.Load) > 0:
 		return func() (replay.Source, error) { return generate(o.Load, d.plan.Phases.Total().Std()), nil }, nothing, nil
 	}
-	tape, played, err := unpack(ctx, d.plan.Traffic.Tape, packing{note: d.note})
+	tape, played, err := unpack(ctx, d.plan.Traffic.Tape, unpacking{note: d.note})
 	warnOfDamage(tape, d.warn)
 	return openTape(tape), played, err
 }

@@ -52,7 +52,7 @@ type ReplayOptions struct {
 // with what was done until then.
 func Replay(ctx context.Context, o ReplayOptions) (done reports.Replayed, err error) {
 	given := o.Traffic.Tape
-	tape, remove, err := unpack(ctx, given, packing{ports: o.Ports, read: o.Import, note: o.Note})
+	tape, remove, err := unpack(ctx, given, unpacking{ports: o.Ports, read: o.Import, note: o.Note})
 	if err != nil {
 		return done, err
 	}

@@ -130,7 +130,7 @@ func (d *day) hold(ctx context.Context) (Done, error) {
 	if err := d.run.SaveMeta(func(m *gameday.Meta) { m.Endpoint = topology.Endpoint }); err != nil {
 		return Done{}, err
 	}
-	tape, done, err := unpack(ctx, d.plan.Traffic.Tape, packing{dir: d.run.Path("."), note: d.note})
+	tape, done, err := unpack(ctx, d.plan.Traffic.Tape, unpacking{dir: d.run.Path("."), note: d.note})
 	if err != nil {
 		return Done{}, err
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/gameday-dev/gameday/replay/capture/passive"
 )
 
-// packing says how a file of packets becomes a tape before it is played: a tape restores the order of time, and has
+// unpacking says how a file of packets becomes a tape before it is played: a tape restores the order of time, and has
 // accounts. What other tools recorded as exchanges is played as it is.
-type packing struct {
+type unpacking struct {
 	dir   string // of the tape; a directory that is removed at the end when empty
 	ports []uint16
 	read  capture.ImportOptions
@@ -22,7 +22,7 @@ type packing struct {
 
 // unpack returns the path of what can be played: path itself or, where it holds packets, a tape made of them, redacted as
 // every tape is. The caller calls done when it was played.
-func unpack(ctx context.Context, path string, p packing) (tape string, done func() error, err error) {
+func unpack(ctx context.Context, path string, p unpacking) (tape string, done func() error, err error) {
 	nothing := func() error { return nil }
 	if IsReel(path) {
 		return path, nothing, nil
