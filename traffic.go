@@ -27,6 +27,9 @@ const (
 	SkipBusy    = "busy session"  // its session was still waiting, and the plan says drop
 )
 
+// SkipUnsafe is why a request was skipped whose method has effects, when the plan does not allow them.
+const SkipUnsafe = "unsafe method"
+
 // Slice is what happened to the requests of one flow that were due in one second of the run.
 type Slice struct {
 	Second  int              `json:"second"` // since the start of the run
@@ -34,7 +37,7 @@ type Slice struct {
 	Due     int64            `json:"due"`
 	Sent    int64            `json:"sent"`
 	Skipped int64            `json:"skipped,omitempty"` // not sent on purpose
-	Skips   map[string]int64 `json:"skips,omitempty"`   // the same by cause: SkipNoValue, SkipBusy, "unsafe method" ...
+	Skips   map[string]int64 `json:"skips,omitempty"`   // the same by cause: SkipNoValue, SkipBusy, SkipUnsafe ...
 	Unsent  int64            `json:"unsent,omitempty"`  // due, but never sent
 	Late    int64            `json:"late,omitempty"`    // sent later than the plan's bound
 	Classes map[Class]int64  `json:"classes"`

@@ -53,7 +53,7 @@ func (r *request) keeps() bool { return len(r.captures) > 0 || r.ack != "" || r.
 
 // The reasons for not sending a request.
 const (
-	skipUnsafe    = "unsafe method"
+	skipUnsafe    = gameday.SkipUnsafe
 	skipBusy      = gameday.SkipBusy
 	skipBarren    = gameday.SkipNoValue
 	skipCapped    = "rate cap"

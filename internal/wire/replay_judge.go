@@ -33,9 +33,8 @@ func (o ReplayOptions) judge(ctx context.Context, t gameday.Traffic) (gameday.Re
 
 // unsent says why nothing was sent, and what helps.
 func unsent(skipped map[string]int64) string {
-	const unsafe = "unsafe method" // as package replay counts them
 	text := "nothing was sent: " + byCause(skipped)
-	if skipped[unsafe] > 0 {
+	if skipped[gameday.SkipUnsafe] > 0 {
 		text += "; methods with effects are sent when --unsafe names them"
 	}
 	return text
