@@ -53,7 +53,7 @@ func TestCtrlCEndsAReplayWithItsSummary(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(said.Bytes(), &done))
 	require.Equal(t, "ABORTED", done.Result)
-	require.GreaterOrEqual(t, done.Total.Sent, 3)
+	require.GreaterOrEqual(t, done.Total.Sent, 2, "the third may have no answer yet, and counts as stopped")
 	require.Less(t, done.Total.Sent, 60)
 	require.FileExists(t, page)
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/wire"
+	"github.com/gameday-dev/gameday/replay/tape"
 )
 
 func TestMain(m *testing.M) {
@@ -173,12 +175,11 @@ func scriptCommands() map[string]scriptCommand {
 	}
 }
 
-// exits CODE PROGRAM ARG...: the program ends with exactly this exit code.
+// exits CODE[|CODE...] PROGRAM ARG...: the program ends with exactly this exit code, or one of these.
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	if code := exitCode(ts, args[1:]); code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
+	code := strconv.Itoa(exitCode(ts, args[1:]))
+	if !slices.Contains(strings.Split(args[0], "|"), code) {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
 	}
 }
 
@@ -333,15 +334,25 @@ func scriptTruncate(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()*percent/100))
 }
 
-// corrupt FILE PERCENT: some bytes of the file, there, are others.
+// corrupt TAPE PERCENT: some bytes of a frame of the tape, there or behind, are others, so that requests are lost: not all frames
+// hold some.
 func scriptCorrupt(ts *testscript.TestScript, _ bool, args []string) {
-	text := []byte(ts.ReadFile(args[0]))
+	whole := []byte(ts.ReadFile(args[0]))
 	percent, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	for i := range 8 {
-		text[len(text)*percent/100+i] ^= 0xff
+	for at := len(whole) * percent / 100; at+8 < len(whole); at += 32 {
+		text := bytes.Clone(whole)
+		for i := range 8 {
+			text[at+i] ^= 0xff
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+		info, err := tape.Verify(ts.MkAbs(args[0]))
+		ts.Check(err)
+		if len(info.Damage) > 0 && info.Damage[0].Lost > 0 {
+			return
+		}
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
+	ts.Fatalf("no frame behind %s %% of %s holds requests", args[1], args[0])
 }
 
 // needs FILE: without it the script is skipped.
