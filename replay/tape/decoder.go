@@ -1,0 +1,222 @@
+package tape
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/gameday-dev/gameday/replay"
+)
+
+// decoder reads the records of one frame, in order, because the table and the deltas build up.
+type decoder struct {
+	payload []byte
+	frame   int64 // where it stands in the file
+
+	rest  []byte // of the payload, behind the window
+	table []known
+	at    time.Duration
+	seq   uint64
+
+	// Exchanges, header lines and the bytes of both are cut from small slabs, which are written once. So there
+	// are few allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not
+	// their frame.
+	both   []both
+	fields []replay.Field
+	window []byte // whole records, a copy
+
+	library  *library // nil: bodies that stand elsewhere are not wanted
+	referred int      // bytes of them, in this frame
+}
+
+// known is an entry of a frame's string table.
+type known struct {
+	s   string
+	own bool // else it lies in the window of the first record that has it
+}
+
+// both is an exchange with its response.
+type both struct {
+	x replay.Exchange
+	r replay.Response
+}
+
+const (
+	bothSlab  = 32       // 12 KiB
+	fieldSlab = 256      // 8 KiB
+	windowMax = 16 << 10 // but for a record that is larger
+)
+
+func (d *decoder) newBoth() *both {
+	if len(d.both) == 0 {
+		d.both = make([]both, bothSlab)
+	}
+	b := &d.both[0]
+	d.both = d.both[1:]
+	return b
+}
+
+// newHeader returns n lines; adding to them does not touch their neighbours.
+func (d *decoder) newHeader(n int) replay.Header {
+	if n > len(d.fields) {
+		if n > fieldSlab/4 {
+			return make(replay.Header, n)
+		}
+		d.fields = make([]replay.Field, fieldSlab)
+	}
+	h := d.fields[:n:n]
+	d.fields = d.fields[n:]
+	return h
+}
+
+// open copies the next records of the frame, whose place is used again. Nobody else has what they are cut from.
+func (d *decoder) open() {
+	n := 0
+	for n < len(d.rest) {
+		length, k := binary.Uvarint(d.rest[n:])
+		if k <= 0 || length > uint64(len(d.rest)-n-k) {
+			break
+		}
+		next := n + k + int(length)
+		if n > 0 && next > windowMax {
+			break
+		}
+		n = next
+	}
+	if n == 0 { // the next record has no end: as much of it as tells so
+		n = min(len(d.rest), binary.MaxVarintLen64)
+	}
+	d.window, d.rest = bytes.Clone(d.rest[:n]), d.rest[n:]
+}
+
+// reset begins with the frame at a place of the file. The payload may change once next has returned nothing or an error.
+func (d *decoder) reset(payload []byte, frame int64) {
+	clear(d.table) // their windows can go
+	d.payload, d.frame, d.referred = payload, frame, 0
+	d.rest, d.window, d.table, d.at, d.seq = payload, nil, d.table[:0], 0, 0
+}
+
+// left is how many bytes of the frame were not looked at.
+func (d *decoder) left() int { return len(d.window) + len(d.rest) }
+
+// decoded is one record: one of its fields is set, none at the end of the frame.
+type decoded struct {
+	exchange *replay.Exchange
+	gap      *replay.Gap
+	message  *replay.Message
+}
+
+// next returns the next record of the frame.
+func (d *decoder) next() (r decoded, err error) {
+	for d.left() > 0 {
+		kind, f, bodies, err := d.record()
+		if err != nil {
+			return r, err
+		}
+		switch kind {
+		case recordExchange:
+			if r.exchange, err = f.exchange(bodies); err == nil && d.follows(recordBeats) {
+				err = d.beats(r.exchange)
+			}
+			return r, err
+		case recordGap:
+			r.gap, err = f.gap()
+			return r, err
+		case recordMessage:
+			r.message, err = f.message(bodies)
+			return r, err
+		case recordBeats:
+			return r, fmt.Errorf("%w: messages of no exchange", errRecord)
+		}
+	}
+	return r, nil
+}
+
+// record takes the next record apart. One of an unknown kind is stepped over.
+func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
+	if len(d.window) == 0 {
+		d.open()
+	}
+	n, k := binary.Uvarint(d.window)
+	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.window)-k) {
+		return 0, head, nil, fmt.Errorf("%w: bad length", errRecord)
+	}
+	record := d.window[k : k+int(n)]
+	d.window = d.window[k+int(n):]
+	size, k := binary.Uvarint(record[1:])
+	if k <= 0 || size > uint64(len(record)-1-k) {
+		return 0, head, nil, fmt.Errorf("%w: bad head length", errRecord)
+	}
+	if kind = record[0]; kind < recordExchange || kind > recordBeats {
+		return kind, head, nil, nil
+	}
+	text := record[1+k : 1+k+int(size)]
+	return kind, fields{s: unsafe.String(unsafe.SliceData(text), len(text)), d: d}, record[1+k+int(size):], nil // nobody writes to text again
+}
+
+// follows reports whether the next record is of a kind.
+func (d *decoder) follows(kind byte) bool {
+	b := d.window
+	if len(b) == 0 {
+		b = d.rest
+	}
+	n, k := binary.Uvarint(b)
+	return k > 0 && n > 0 && k < len(b) && b[k] == kind
+}
+
+// beats adds to an exchange what stands behind it and belongs to it, and so is no record of its own.
+func (d *decoder) beats(x *replay.Exchange) error {
+	_, f, _, err := d.record()
+	if err != nil {
+		return err
+	}
+	x.Beats, err = f.beats()
+	return err
+}
+
+// timesBehind appends, for each record of a frame that counts, the earliest time of those behind it. It looks at the
+// times alone, and ends where a record is malformed: so will the decoder.
+func timesBehind(b []int64, payload []byte) []int64 {
+	at := int64(0)
+	for len(payload) > 0 {
+		length, k := binary.Uvarint(payload)
+		if k <= 0 || length == 0 || length > uint64(len(payload)-k) {
+			break
+		}
+		record := payload[k : k+int(length)]
+		payload = payload[k+int(length):]
+		switch kind := record[0]; kind {
+		case recordGap:
+			b = append(b, math.MaxInt64) // it waits for nothing
+		case recordExchange, recordMessage:
+			at += timeStep(kind, record[1:])
+			b = append(b, at)
+		}
+	}
+	low := int64(math.MaxInt64)
+	for i, own := range slices.Backward(b) {
+		b[i], low = low, min(low, own)
+	}
+	return b
+}
+
+// timeStep is the time of an exchange or a message since that of the record before; 0 where it is malformed.
+func timeStep(kind byte, b []byte) int64 {
+	skip := 1 // the length of the head
+	if kind == recordExchange {
+		skip = 2 // and the flags
+	}
+	for range skip {
+		_, k := binary.Uvarint(b)
+		if k <= 0 {
+			return 0
+		}
+		b = b[k:]
+	}
+	step, _ := binary.Varint(b)
+	return step
+}
