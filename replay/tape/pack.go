@@ -16,8 +16,8 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 )
 
-// Packing lets a tape that is complete be written anew in whole frames. While it is recorded a frame is written every
-// 100 ms, so that a crash costs no more; such a tape takes about four times the space, and twice the time to read.
+// Packing lets a tape that is complete be written anew in whole frames. While it is recorded, a frame waits no longer than
+// 100 ms to be written, so that a crash costs no more; such a tape takes about four times the space, and twice the time to read.
 type Packing struct {
 	// Share is how much of a core packing may take: 0.2 is a fifth. 0 means a whole one, or a quarter while the
 	// recording goes on.
