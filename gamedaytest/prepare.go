@@ -18,6 +18,7 @@ const (
 	recoverySpare  = 4 * time.Second // the second of the heal, and three in which the recovery is seen to stay
 	maxLate        = 100 * time.Millisecond
 	requestTimeout = 5 * time.Second
+	retryGap       = 2 * time.Second
 	scrapeInterval = 500 * time.Millisecond
 )
 
