@@ -240,3 +240,14 @@ func TestACaseThatCannotBeRunSaysEverythingThatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+// TestTheExamplesWork runs what the examples show. As examples they could not be skipped where a busy machine proves nothing.
+func TestTheExamplesWork(t *testing.T) {
+	t.Parallel()
+	for name, example := range map[string]func(testing.TB){"Case": sellWithoutStock, "Replay": welcomeWithoutNews} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			record(t, "PASS", example)
+		})
+	}
+}
