@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -118,8 +116,7 @@ and where the disk has room for both. Until that is done the tape is the old one
 // capture records until the context ends, and tells about it.
 func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	kill := make(chan os.Signal, 1)
-	signal.Notify(kill, syscall.SIGUSR1)
-	defer signal.Stop(kill)
+	defer onKillSwitch(kill)()
 	o.Kill = kill
 	line := &captureLine{to: g.stderr, terminal: isTerminal("")}
 	o.Progress = line.show

@@ -20,7 +20,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -185,28 +184,6 @@ func TestARotatedCaptureReplaysAsOne(t *testing.T) {
 	said, err = exec.Command("gameday", "replay", c.out, "--to", service, "--json", "--max-lateness", "5s").CombinedOutput()
 	require.NoError(t, err, "%s", said)
 	require.Contains(t, string(said), `"sent": 60`)
-}
-
-func TestTheKillSwitchesEndRecordingAndNothingElse(t *testing.T) {
-	kill := filepath.Join(t.TempDir(), "kill")
-	c := startCapture(t, echo(t), "--kill-file", kill)
-	c.get("/before", "ada")
-	require.NoError(t, os.WriteFile(kill, nil, 0o600))
-	stopped := func(line string) {
-		t.Helper()
-		require.True(t, eventually(20*time.Second, func() bool { return strings.Contains(c.said.String(), line) }), c.said.String())
-	}
-	stopped("not recording: killed by file\n")
-	c.get("/file", "ada")
-	require.NoError(t, os.Remove(kill))
-	stopped("recording again\n")
-	c.get("/between", "ada")
-	require.True(t, eventually(20*time.Second, func() bool { st, err := os.Stat(c.out); return err == nil && st.Size() > 0 }))
-	time.Sleep(300 * time.Millisecond) // until it is recorded: the next kill drops what waits
-	require.NoError(t, c.command.Process.Signal(syscall.SIGUSR1))
-	stopped("not recording: killed\n")
-	c.get("/signal", "ada")
-	require.Contains(t, c.end(), "4 arrived: 2 recorded, 0 filtered, 0 sampled out, 2 lost (1 killed, 1 killed by file)")
 }
 
 func TestADiskBudgetIsKept(t *testing.T) {

@@ -34,7 +34,7 @@ func dieAt(moment string) func(gameday.Event) {
 	delay, _ := time.ParseDuration(after) // at once when there is none
 	die := sync.OnceFunc(func() {
 		time.Sleep(delay) // the moment of death is what the test is about
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		tell(os.Getpid(), os.Kill)
 	})
 	return func(e gameday.Event) {
 		if string(e.Kind) != kind {

@@ -25,7 +25,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/gameday-dev/gameday"
 	"github.com/gameday-dev/gameday/internal/wire"
@@ -49,7 +48,7 @@ func TestMain(m *testing.M) {
 func tuneForTests(g *global, o *wire.RunOptions) {
 	o.Host = calm{}
 	o.Observe = dieAt(os.Getenv("GAMEDAY_TEST_DIE_AT"))
-	interrupt := func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) }
+	interrupt := func() { tell(os.Getpid(), os.Interrupt) }
 	switch os.Getenv("GAMEDAY_TEST_SIGNAL") {
 	case "while judging":
 		o.Settle = func(exit int) bool {
@@ -226,7 +225,7 @@ func skip(ts *testscript.TestScript, why string) { ts.Value("T").(testscript.T).
 // signal SIGNAL at EVENT [TIME]: once the journal of the next run holds the event (and the time has passed), its
 // process gets the signal.
 func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
-	sig := unix.SignalNum("SIG" + args[0])
+	sig := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[0]]
 	earlier := newestRun(ts)
 	inBackground(ts, func() { awaitEvent(ts, earlier, args[2]) }, func() {
 		if len(args) > 3 {
@@ -235,8 +234,15 @@ func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		var meta struct{ PID int }
 		readJSON(newestRun(ts)+"/meta.json", &meta)
-		_ = syscall.Kill(meta.PID, sig)
+		tell(meta.PID, sig)
 	})
+}
+
+// tell sends a process a signal. Whether it is still there does not matter.
+func tell(pid int, sig os.Signal) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Signal(sig)
+	}
 }
 
 // inBackground waits and then acts, and is over when the script is.

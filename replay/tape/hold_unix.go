@@ -16,7 +16,7 @@ import (
 // nothing.
 func hold(f *os.File) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		return errors.New("it is being packed already: wait until that is done")
+		return errPacking
 	}
 	return nil
 }

@@ -214,6 +214,9 @@ func (p *packer) replace(ctx context.Context) (size int64, err error) {
 	return w.Written(), nil
 }
 
+// errPacking is why a tape is not packed that somebody else holds.
+var errPacking = errors.New("it is being packed already: wait until that is done")
+
 // opened returns what is at the path, unless that is not the tape any more that was opened.
 func (p *packer) opened(path string) (fs.FileInfo, error) {
 	mine, err := p.r.closer.(*os.File).Stat()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -76,7 +75,7 @@ func TestASwitchIsTurnedBackOnWhoeverComesUpMeanwhile(t *testing.T) {
 	for round := range 12 {
 		state, err := c.State(t.Context(), newcomer)
 		require.NoError(t, err)
-		require.NoError(t, syscall.Kill(state.PID, syscall.SIGKILL))
+		kill(t, state.PID)
 		require.Eventually(t, func() bool {
 			now, err := c.State(t.Context(), newcomer)
 			return err == nil && now.PID != state.PID

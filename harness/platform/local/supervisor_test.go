@@ -95,6 +95,14 @@ func children(t *testing.T) []string {
 	return all
 }
 
+// kill ends a process at once.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	p, err := os.FindProcess(pid)
+	require.NoError(t, err)
+	require.NoError(t, p.Kill())
+}
+
 func TestStartingIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(200*time.Millisecond, func() { cancel(fmt.Errorf("enough")) })
@@ -117,12 +125,12 @@ func TestInstancesLiveByTheirPolicy(t *testing.T) {
 		return local.Instance{}
 	}
 	was := instance("echo-z1-1")
-	require.NoError(t, syscall.Kill(was.PID, syscall.SIGKILL))
+	kill(t, was.PID)
 	require.Eventually(t, func() bool { now := instance("echo-z1-1"); return now.Healthy && now.PID != was.PID }, patience, 10*time.Millisecond, "not restarted")
 	require.Equal(t, 2, instance("echo-z1-1").Starts)
 	require.Equal(t, "signal: killed", instance("echo-z1-1").LastExit)
 
-	require.NoError(t, syscall.Kill(instance("mayfly-z1-1").PID, syscall.SIGKILL))
+	kill(t, instance("mayfly-z1-1").PID)
 	require.Eventually(t, func() bool { return instance("mayfly-z1-1").State == "stopped" }, patience, 10*time.Millisecond)
 
 	require.NoError(t, c.Stop(t.Context(), "echo-z1-1"))
