@@ -2,6 +2,7 @@
 SHOP  := fixtures/supermarket
 TOOL  := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 FUZZ  ?= 10s
+LONG  ?=
 DEMO  ?= scenarios/library/zone-outage.yaml
 
 .DEFAULT_GOAL := help
@@ -31,9 +32,9 @@ bench: build ## run the benchmarks of the hot paths, and start 60 instances
 	go test -run '^$$' -bench . -benchmem ./...
 	sh internal/tools/start.sh
 
-bench-peers: build ## measure gameday beside its peers, as root; writes docs/performance.md
+bench-peers: build ## measure gameday beside its peers, as root; writes docs/performance.md; with LONG=-long for half an hour
 	sh internal/tools/peers/install.sh bin/peers
-	go run ./internal/peers -bin bin/peers -write docs/performance.md
+	go run ./internal/peers -bin bin/peers -write docs/performance.md $(LONG)
 
 peers-capture: ## capture hard traffic with gor v1.3.2 beside us, in network namespaces; shows both scores
 	sh internal/tools/peers/capture.sh

@@ -20,8 +20,9 @@ import (
 type bench struct {
 	bin, gameday, dir string
 	rounds, seconds   int
-	results           int // that a report is made of
-	requests          int // on the tape of the measurement of memory
+	results           int  // that a report is made of
+	requests          int  // on the tape of the measurement of memory
+	long              bool // what takes many minutes, or the whole machine, is measured too
 	missing           []string
 	commands          []command
 
@@ -43,7 +44,7 @@ func (b *bench) measurements() []measurement {
 		{"open", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 5000) }},
 		{"open10", func(ctx context.Context) (section, error) { return b.openLoop(ctx, 10_000) }},
 		{"highest", b.highest},
-		{"drift", b.drifting},
+		{"drift", func(ctx context.Context) (section, error) { return b.drifting(ctx, driftLength) }},
 		{"stall", b.stall},
 		{"memory", b.memory},
 		{"tape", b.taped},
@@ -55,26 +56,56 @@ func (b *bench) measurements() []measurement {
 	}
 }
 
+// longTime is how much longer the long measurements may take together.
+const longTime = 25 * time.Minute
+
+// longMeasurements lists those that are only made when they are asked for.
+func (b *bench) longMeasurements() []measurement {
+	return []measurement{
+		{"start", b.starts},
+		{"drift10m", func(ctx context.Context) (section, error) { return b.drifting(ctx, driftLong) }},
+	}
+}
+
+// chosen returns all measurements, and which of them are to be made: those that are named, or all but the long ones, unless
+// these are asked for.
+func (b *bench) chosen(only []string) (all []measurement, chosen []string, err error) {
+	all = slices.Concat(b.measurements(), b.longMeasurements())
+	for _, name := range only {
+		if !slices.Contains(namesOf(all), name) {
+			return nil, nil, fmt.Errorf("no measurement %q: there are %s", name, strings.Join(namesOf(all), ", "))
+		}
+	}
+	switch {
+	case len(only) > 0:
+		return all, only, nil
+	case b.long:
+		return all, namesOf(all), nil
+	}
+	return all, namesOf(b.measurements()), nil
+}
+
 // errTimeUp ends what is still under way at the limit.
 var errTimeUp = errors.New("the time is up")
 
-// measure carries out the measurements that are named, or all, and returns the page. One that comes to nothing does not
+// measure carries out the measurements that are chosen and returns the page. One that comes to nothing does not
 // keep the others from being made: the page names it, and so does the error. What has not ended at the limit is left
 // out.
 func (b *bench) measure(ctx context.Context, only []string, limit time.Duration) (page, error) {
 	p := page{rounds: b.rounds, seconds: b.seconds, machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), runtime.Version())}
-	all := b.measurements()
-	for _, name := range only {
-		if !slices.ContainsFunc(all, func(m measurement) bool { return m.name == name }) {
-			return p, fmt.Errorf("no measurement %q: there are %s", name, strings.Join(namesOf(all), ", "))
-		}
+	all, chosen, err := b.chosen(only)
+	if err != nil {
+		return p, err
+	}
+	if slices.ContainsFunc(b.longMeasurements(), func(m measurement) bool { return slices.Contains(chosen, m.name) }) {
+		limit += longTime
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, limit, errTimeUp)
 	defer cancel()
 	var errs []error
 	b.begun = time.Now()
 	for _, m := range all {
-		if len(only) > 0 && !slices.Contains(only, m.name) {
+		if !slices.Contains(chosen, m.name) {
 			p.broken = append(p.broken, m.name+": was not asked for")
 			continue
 		}

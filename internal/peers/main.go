@@ -54,7 +54,8 @@ func carryOut(ctx context.Context, args []string) error {
 	flags.IntVar(&b.seconds, "seconds", 5, "length of a run")
 	flags.IntVar(&b.requests, "requests", 1_000_000, "requests on the tape of the measurement of memory")
 	flags.IntVar(&b.results, "results", 5_000_000, "results that reports are made of")
-	flags.StringVar(&only, "only", "", "measurements to make, with commas between; all when empty: "+strings.Join(namesOf(b.measurements()), ", "))
+	flags.StringVar(&only, "only", "", "measurements to make, with commas between: "+strings.Join(namesOf(b.measurements()), ", ")+"; all of these when empty")
+	flags.BoolVar(&b.long, "long", false, fmt.Sprintf("make those too that take long, up to %s more: %s", longTime, strings.Join(namesOf(b.longMeasurements()), ", ")))
 	flags.DurationVar(&limit, "limit", 7*time.Minute+45*time.Second, "what has not ended after this time is left out")
 	flags.StringVar(&path, "write", "", "page to write; standard output when empty")
 	if err := flags.Parse(args); err != nil {

@@ -101,7 +101,7 @@ func (p page) calls(b *strings.Builder) {
 		return
 	}
 	b.WriteString("## The commands\n\nSERVER is an address of the moment, TMP a temporary directory; peers is `go run ./internal/peers`. A program that was called with other values of " +
-		"the same arguments is shown as it was called last. Each is behind `taskset -c CORE`.\n\n```\n")
+		"the same arguments is shown as it was called last. All but `gameday up` are behind `taskset -c CORE`.\n\n```\n")
 	last := ""
 	for _, c := range p.commands {
 		if c.measurement != last {
@@ -142,7 +142,10 @@ func (p page) outcome(g goal) (result, why string) {
 			}
 		}
 	}
-	if worst == nil {
+	switch {
+	case worst == nil && g.long:
+		return "not measured in this run: it takes `make bench-peers LONG=-long`", ""
+	case worst == nil:
 		return "not measured in this run", ""
 	}
 	return g.verdict(*worst)

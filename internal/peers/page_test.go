@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,7 +69,9 @@ func sample() page {
 				}},
 				{"vegeta", []step{{rate: 5000, due: 10_000, lost: 3, late: 2 * ms, client: 0.4, server: 0.2}}},
 			}),
-			driftedOf([]drifted{{"gameday", 0.1, -3 * us, 20 * us, noise{}}, {"gameday", 10, 12 * us, 31 * us, noise{other: 0.3}}}),
+			driftedOf(driftLength, []drifted{{"gameday", 0.1, -3 * us, 20 * us, noise{}}, {"gameday", 10, 12 * us, 31 * us, noise{other: 0.3}}}),
+			driftedOf(driftLong, []drifted{{"gameday", 0.1, -300 * us, 20 * us, noise{}}, {"gameday", 10, 1200 * us, 31 * us, noise{other: 0.3}}}),
+			startedOf([]started{{60, 2 * time.Second, usage{user: time.Second}, noise{}}, {480, 33 * time.Second, usage{user: 5 * time.Second}, noise{other: 0.3}}}),
 			standstill{join(
 				rounds("gameday", stalled{1930 * ms, 1920 * ms}),
 				rounds("vegeta", stalled{2 * ms, 1930 * ms}))}.section(),
@@ -136,7 +139,7 @@ func TestAMeasurementThatWasNotMadeHasNoVerdict(t *testing.T) {
 		require.NotRegexp(t, "^(met|missed)", result, g.what)
 		require.Empty(t, why)
 	}
-	for _, s := range []section{saturation{}.section(), schedule{rate: 1}.section(), standstill{}.section(), proxying{}.section(), watching{}.section(), climbed(nil), driftedOf(nil), remembered(1, nil), storedIn(nil), rendering{results: 1}.section()} {
+	for _, s := range []section{saturation{}.section(), schedule{rate: 1}.section(), standstill{}.section(), proxying{}.section(), watching{}.section(), climbed(nil), driftedOf(driftLong, nil), startedOf(nil), remembered(1, nil), storedIn(nil), rendering{results: 1}.section()} {
 		require.Empty(t, s.findings, "%s: without a run there is nothing to find", s.title)
 	}
 }
@@ -149,4 +152,28 @@ func TestCommandsAreNotedWithoutWhatDiffersFromRunToRun(t *testing.T) {
 	b.now = "drift"
 	b.note([]string{"/bin/gor", "-a"})
 	require.Equal(t, []command{{"limit", "gor -a TMP/y SERVER"}, {"limit", "gor -a"}, {"drift", "gor -a"}}, b.commands)
+}
+
+func TestLongMeasurementsAreMadeOnlyWhenTheyAreAskedFor(t *testing.T) {
+	long := namesOf((&bench{}).longMeasurements())
+	require.NotEmpty(t, long)
+	_, usual, err := (&bench{}).chosen(nil)
+	require.NoError(t, err)
+	all, everything, err := (&bench{long: true}).chosen(nil)
+	require.NoError(t, err)
+	require.Equal(t, append(usual, long...), everything)
+	require.Equal(t, namesOf(all), everything)
+	_, one, err := (&bench{}).chosen(long[:1])
+	require.NoError(t, err)
+	require.Equal(t, long[:1], one)
+	_, _, err = (&bench{}).chosen([]string{"luck"})
+	require.ErrorContains(t, err, `no measurement "luck": there are limit, `)
+}
+
+func TestWhatATopologySaysOfItsStart(t *testing.T) {
+	s, err := healthyAfter(strings.NewReader("480 instances healthy after 21.5s; logs in x; Ctrl-C stops them\n"))
+	require.NoError(t, err)
+	require.Equal(t, started{instances: 480, healthy: 21500 * time.Millisecond}, s)
+	_, err = healthyAfter(strings.NewReader("gameday: "))
+	require.ErrorContains(t, err, "not how many instances are healthy")
 }
