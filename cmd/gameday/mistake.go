@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -10,10 +11,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gameday-dev/gameday/internal/typo"
+	"github.com/gameday-dev/gameday/internal/wire"
 )
 
 // instruct lets a command that is called wrongly say how it is called, and its verbs too: with too few or too many
-// arguments, with flags that it cannot take, or with a verb that it does not have.
+// arguments, without a flag that it needs or with flags that it cannot take, with a file of another kind than it takes, or
+// with a verb that it does not have.
 func instruct(c *cobra.Command) {
 	c.SetFlagErrorFunc(wrongFlag)
 	if c.HasSubCommands() {
@@ -26,12 +29,76 @@ func instruct(c *cobra.Command) {
 			if err := check(c, args); err != nil {
 				return fmt.Errorf("%w: call it as `%s`; `%s --help` has examples", err, c.UseLine(), c.CommandPath())
 			}
-			return nil
+			return errors.Join(flagGroups(c), missingFlags(c), mistakenFiles(c, args))
 		}
 	}
 	for _, verb := range c.Commands() {
 		instruct(verb)
 	}
+}
+
+// missingFlags names the flags that a command cannot do without and was not given, what they are, and a call that has them.
+func missingFlags(c *cobra.Command) error {
+	var errs []error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; !required || f.Changed {
+			return
+		}
+		errs = append(errs, fmt.Errorf("--%s is missing (%s): for example `%s`", f.Name, f.Usage, exampleWith(c, f.Name)))
+	})
+	return errors.Join(errs...)
+}
+
+// exampleWith returns the first of a command's examples that has a flag.
+func exampleWith(c *cobra.Command, flag string) string {
+	for line := range strings.Lines(c.Example) {
+		if strings.Contains(line, "--"+flag+" ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return c.UseLine()
+}
+
+// bracketed are the lists of flags in what cobra says of groups of them.
+var bracketed = regexp.MustCompile(`\[([^\]]*)\]`)
+
+// flagGroups says which flags do not go together, or of which one is needed.
+func flagGroups(c *cobra.Command) error {
+	err := c.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	var groups [][]string
+	for _, found := range bracketed.FindAllStringSubmatch(err.Error(), -1) {
+		groups = append(groups, strings.Fields(found[1]))
+	}
+	switch {
+	case len(groups) == 1 && len(groups[0]) > 0:
+		return fmt.Errorf("one of --%s is missing: for example `%s`", strings.Join(groups[0], ", --"), exampleWith(c, groups[0][0]))
+	case len(groups) == 2:
+		return fmt.Errorf("--%s do not go together: `%s --help` has examples", strings.Join(groups[1], " and --"), c.CommandPath())
+	}
+	return err
+}
+
+// mistakenFiles names the arguments that are files of another kind than the command's line of usage has in their places.
+func mistakenFiles(c *cobra.Command, args []string) error {
+	kinds := map[string]wire.FileKind{
+		"SCENARIO": wire.KindScenario, "TOPOLOGY": wire.KindTopology,
+		"TAPE": wire.KindRecording, "TAPE...": wire.KindRecording, "FILE": wire.KindRecording,
+	}
+	names, _, _ := strings.Cut(c.Use, " --")
+	places := strings.Fields(names)[1:]
+	if len(places) == 0 { // a command that does nothing by itself
+		return nil
+	}
+	var errs []error
+	for i, arg := range args {
+		if wanted, known := kinds[places[min(i, len(places)-1)]]; known {
+			errs = append(errs, wire.Mistaken(arg, wanted))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // onlyVerbs runs a command that does nothing by itself.

@@ -35,6 +35,19 @@ func (d *decoder) problem(path, format string, args ...any) {
 	d.problems = append(d.problems, fmt.Errorf("%s:%d:%d: %s", d.file, max(1, at.line), max(1, at.column), message))
 }
 
+// anotherKind reports a file that is well something else, such as a scenario: all else that could be said of it is noise.
+func (d *decoder) anotherKind(root *yaml.Node) error {
+	var head struct {
+		Kind yaml.Node `yaml:"kind"`
+	}
+	if err := root.Decode(&head); err != nil || head.Kind.Value != "Scenario" {
+		return nil
+	}
+	d.places["kind"] = place{head.Kind.Line, head.Kind.Column}
+	d.problem("kind", "a file of kind %s is no topology; it names one in spec.environment.topology", head.Kind.Value)
+	return d.err()
+}
+
 func (d *decoder) err() error { return errors.Join(d.problems...) }
 
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()

@@ -35,6 +35,9 @@ func Parse(file string, data []byte) (*Topology, error) {
 	}
 	var t Topology
 	d := &decoder{file: file, places: map[string]place{}}
+	if err := d.anotherKind(&root); err != nil {
+		return nil, err
+	}
 	if len(root.Content) == 1 {
 		d.decode("", root.Content[0], reflect.ValueOf(&t).Elem())
 	}
