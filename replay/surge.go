@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -153,4 +155,67 @@ func (p *Player) Renew(_ context.Context, faults []string) error {
 func (p *Player) Release(_ context.Context, fault string) error {
 	p.surges.drop(fault)
 	return nil
+}
+
+// watchSurges follows the surges that began or ended. One that begins copies the sessions in progress: each copy
+// starts at the session's start and plays what the session has sent so far. A session that is as old as a uniform
+// share of its length then has a copy for just that share, so that old sessions' copies end at the rate at which
+// those of new sessions begin, and the load is a step.
+func (f *feed) watchSurges() {
+	active := f.surges.active()
+	if slices.Equal(active, f.surging) {
+		return
+	}
+	before := f.surging
+	f.surging = active
+	for _, h := range active {
+		if h.flow != "" || slices.Contains(before, h) {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(f.trails)) {
+			t := f.trails[name]
+			f.mute(t, h)
+			if !t.inProgress(f.lastAt) {
+				continue
+			}
+			for range f.surplus(t, h) {
+				f.replayHistory(t, f.voice(t, h))
+			}
+		}
+	}
+}
+
+// surplus returns how many copies a surge adds to a session.
+func (f *feed) surplus(t *trail, h *surge) int {
+	return copies(max(0, f.plan.amplify*(h.factor-1)), hash(f.seed, "surge", h.grip.Fault, t.name, strconv.Itoa(f.pass)))
+}
+
+// mute silences the share of a session's voices that a surge below 1 takes away.
+func (f *feed) mute(t *trail, h *surge) {
+	for _, v := range t.voices {
+		v.muted = v.muted || share(hash(f.seed, "mute", h.grip.Fault, v.sess.name)) >= h.factor
+	}
+}
+
+func (f *feed) replayHistory(t *trail, v *voice) {
+	shift := f.now() + soon + f.jitter(v)/4 - t.history[0].due - f.cap.stretched()
+	for _, s := range t.history {
+		f.add(s, shift, v)
+	}
+}
+
+// copyRequest adds what surges of a single flow make of one request of a voice: requests in sessions of their
+// own, which know what the voice's session was told.
+func (f *feed) copyRequest(t *trail, v *voice, s step) {
+	for _, h := range f.surging {
+		if h.flow == "" || h.factor <= 1 || f.editor.routes.flows[s.req.flow].Name != h.flow || v.by != nil && v.by.flow != "" {
+			continue
+		}
+		number := strconv.Itoa(v.sent)
+		for range copies(h.factor-1, hash(f.seed, "surge", h.grip.Fault, v.sess.name, number, strconv.FormatUint(f.seq, 10))) {
+			c := f.voice(t, h)
+			c.sess.bound = v.sess.bound
+			f.add(s, v.shift+f.jitter(c)/4, c)
+		}
+	}
 }
