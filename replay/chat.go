@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,7 +17,7 @@ type chat struct {
 	sock  *websocket
 	lines *follower
 	who   identity
-	live  map[string]string
+	live  values
 	due   time.Duration // of the handshake
 }
 
@@ -43,7 +43,7 @@ func (s *shard) converse(c *conn, x *shot) {
 			if sock != nil {
 				t := &chat{e: s.e, sock: sock, lines: x.lines, who: x.sess.who, due: x.due}
 				x.lines = nil // it is the chat's now
-				t.live = maps.Clone(x.sess.bound.live)
+				t.live = slices.Clone(x.sess.bound.live)
 				s.chat(c, t)
 			}
 			s.done(c, x, o)

@@ -255,8 +255,8 @@ func TestRulesByHand(t *testing.T) {
 			require.False(t, before.head.needsLive() || before.body.needsLive())
 			first := e.request(&Exchange{Method: "POST", Target: "/start"}, 0, l) // a tape without answers will do
 			require.NotEmpty(t, first.captures)
-			live := map[string]string{}
-			bind(first.captures, answer{status: 200, header: tt.header, body: []byte(tt.answer)}, func(recorded, now string) { live[recorded] = now })
+			var live values
+			bind(first.captures, answer{status: 200, header: tt.header, body: []byte(tt.answer)}, func(recorded, now string) { live.put(recorded, now) })
 			raw, missing := e.request(x, 0, l).write(nil, testStamp(t, "r"), tag{}, identity{}, live)
 			require.Equal(t, tt.missing, missing)
 			require.Contains(t, string(raw), tt.want)
@@ -282,22 +282,22 @@ func FuzzHandouts(f *testing.F) {
 
 func TestALiveValueCannotBreakOutOfItsPlace(t *testing.T) {
 	evil := "x\r\nX-Admin: 1"
-	values := map[string]string{"tok": evil, "123": `1,"admin":true`, "name": `a","admin":"b`, "seg": "a/b?c d"}
+	known := values{{"tok", evil}, {"123", `1,"admin":true`}, {"name", `a","admin":"b`}, {"seg", "a/b?c d"}}
 	var c composer
 	sort := func(_ spot, v string, code coding) (part, bool) {
-		_, ok := values[v]
+		_, ok := known.get(v)
 		return part{live, code, v}, ok
 	}
 	c.header("Authorization", "Bearer tok", sort)
-	got, missing := c.text().append(nil, identity{}, values)
+	got, missing := c.text().append(nil, identity{}, known)
 	require.Equal(t, "Bearer tok", string(got))
 	require.Equal(t, 1, missing)
 	require.True(t, c.json([]byte(`{"n":123,"s":"name"}`), sort, func(string, coding) text { return nil }))
-	got, missing = c.text().append(nil, identity{}, values)
+	got, missing = c.text().append(nil, identity{}, known)
 	require.Equal(t, `{"n":123,"s":"a\",\"admin\":\"b"}`, string(got))
 	require.Equal(t, 1, missing)
 	c.target("/a/seg", sort)
-	got, _ = c.text().append(nil, identity{}, values)
+	got, _ = c.text().append(nil, identity{}, known)
 	require.NotContains(t, string(got), " ")
 	require.NotContains(t, string(got), "?")
 }

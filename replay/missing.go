@@ -18,20 +18,17 @@ const (
 
 // miss notes why there is no value.
 func (b *bindings) miss(recorded, why string) {
-	if b.missing == nil {
-		b.missing = make(map[string]string)
-	}
 	if len(b.missing) < maxKnown {
-		b.missing[recorded] = why
+		b.missing.put(recorded, why)
 	}
 }
 
 // why returns why the value of a live part is missing.
 func (b *bindings) why(p part) string {
-	if _, ok := b.live[p.value]; ok {
+	if _, ok := b.live.get(p.value); ok {
 		return missForm
 	}
-	if why, ok := b.missing[p.value]; ok {
+	if why, ok := b.missing.get(p.value); ok {
 		return why
 	}
 	return missUnknown

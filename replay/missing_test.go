@@ -71,7 +71,7 @@ func keys(m map[string]int64) (all []string) {
 }
 
 func TestWhyAValueIsMissing(t *testing.T) {
-	b := bindings{live: map[string]string{"recorded": "text"}}
+	b := bindings{live: values{{"recorded", "text"}}}
 	require.Equal(t, missForm, b.why(part{live, number, "recorded"}))
 	require.Equal(t, missUnknown, b.why(part{live, plain, "another"}))
 	for i := range maxKnown {

@@ -400,8 +400,8 @@ func (t trace) id() string {
 }
 
 // write appends the request as who sends it, stamped, and returns how many live values were missing.
-func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[string]string) (_ []byte, missing int) {
-	to, missing = r.head.append(to, who, values)
+func (r *request) write(to []byte, st *stamp, t tag, who identity, known values) (_ []byte, missing int) {
+	to, missing = r.head.append(to, who, known)
 	if r.hasBody {
 		var length, n int
 		var body []byte
@@ -410,7 +410,7 @@ func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[st
 				length += len(p.value)
 			}
 		} else {
-			body, n = r.body.append(nil, who, values)
+			body, n = r.body.append(nil, who, known)
 			length = len(body)
 			missing += n
 		}
@@ -426,12 +426,12 @@ func (r *request) write(to []byte, st *stamp, t tag, who identity, values map[st
 }
 
 // lacks reports whether values of the live system are missing.
-func (r *request) lacks(values map[string]string) (p part, missing bool) {
+func (r *request) lacks(known values) (p part, missing bool) {
 	if !r.live {
 		return part{}, false
 	}
-	if p, missing = r.head.lacks(values); !missing {
-		p, missing = r.body.lacks(values)
+	if p, missing = r.head.lacks(known); !missing {
+		p, missing = r.body.lacks(known)
 	}
 	return p, missing
 }

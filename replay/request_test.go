@@ -149,7 +149,7 @@ func FuzzRequest(f *testing.F) {
 		if r.skip != "" {
 			return
 		}
-		raw, _ := r.write(nil, stamp, tag{trace: trace{1, 2}}, identity{suffix: "-c2"}, map[string]string{"tok-1": now})
+		raw, _ := r.write(nil, stamp, tag{trace: trace{1, 2}}, identity{suffix: "-c2"}, values{{"tok-1", now}})
 		in := bufio.NewReader(bytes.NewReader(raw))
 		got, err := http.ReadRequest(in)
 		if err != nil {

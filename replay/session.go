@@ -27,16 +27,13 @@ type session struct {
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.
 type bindings struct {
-	live    map[string]string
-	missing map[string]string // why there is none, by recorded value
+	live    values
+	missing values // why there is none
 }
 
 func (b *bindings) set(recorded, now string) {
-	if b.live == nil {
-		b.live = make(map[string]string)
-	}
-	if _, known := b.live[recorded]; known || len(b.live) < maxKnown {
-		b.live[recorded] = now
+	if _, known := b.live.get(recorded); known || len(b.live) < maxKnown {
+		b.live.put(recorded, now)
 	} else {
 		b.miss(recorded, missLimit)
 	}

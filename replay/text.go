@@ -45,7 +45,7 @@ type identity struct {
 
 // append writes the text as who sends it, given the live values by recorded value. It returns how many
 // live values were missing; the recorded ones stand in for them.
-func (t text) append(to []byte, who identity, values map[string]string) (_ []byte, missing int) {
+func (t text) append(to []byte, who identity, known values) (_ []byte, missing int) {
 	for _, p := range t {
 		value := p.value
 		switch p.kind {
@@ -53,7 +53,7 @@ func (t text) append(to []byte, who identity, values map[string]string) (_ []byt
 			to = append(to, value...)
 			continue
 		case live:
-			now, ok := p.now(values)
+			now, ok := p.now(known)
 			if !ok {
 				now = value
 				missing++
@@ -70,16 +70,16 @@ func (t text) append(to []byte, who identity, values map[string]string) (_ []byt
 }
 
 // now returns what takes the place of a live part, if it is there.
-func (p part) now(values map[string]string) (string, bool) {
-	now, ok := values[p.value]
+func (p part) now(known values) (string, bool) {
+	now, ok := known.get(p.value)
 	return now, ok && p.code.accepts(now)
 }
 
 // lacks returns the first part whose live value is missing, if there is one.
-func (t text) lacks(values map[string]string) (p part, missing bool) {
+func (t text) lacks(known values) (p part, missing bool) {
 	for _, p := range t {
 		if p.kind == live {
-			if _, ok := p.now(values); !ok {
+			if _, ok := p.now(known); !ok {
 				return p, true
 			}
 		}

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"maps"
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
@@ -41,7 +40,7 @@ func (p *Player) watch(x *shot, o outcome, class gameday.Class, done time.Durati
 	a := &Answered{
 		ID: x.trace, At: x.due, Flow: p.routes.flows[x.req.flow].Name, Method: x.req.method, Path: x.req.path, Trace: x.trace.id(),
 		Exchange: x.req.watched, Recorded: x.req.watched.Response, ShapeOnly: x.req.watched.ShapeOnly, Class: class,
-		Live: maps.Clone(x.sess.bound.live), Suffix: x.sess.who.suffix, Sent: p.start.Add(x.sent), Service: done - x.sent,
+		Live: x.sess.bound.live.byRecorded(), Suffix: x.sess.who.suffix, Sent: p.start.Add(x.sent), Service: done - x.sent,
 	}
 	if o.err == nil {
 		a.Status, a.Header, a.Body, a.Size = o.answer.status, o.answer.header, o.answer.body, o.answer.size
