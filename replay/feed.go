@@ -36,10 +36,10 @@ type feed struct {
 	surges  *surges
 	detour  *detour // through a middleware; nil without one
 	cap     *governor
-	lead    time.Duration // how far ahead of its due time a request is made ready
-	backlog *backlog      // of what was handed over; may be nil
-	steady  bool          // no surge will come
-	out     func([]*shot)
+	lead    time.Duration       // how far ahead of its due time a request is made ready
+	backlog *backlog            // of what was handed over; may be nil
+	steady  bool                // no surge will come
+	out     func([]*shot)       // which keeps the shots, and not the slice
 	fed     func(time.Duration) // everything due before that has been handed over
 
 	books    *books                  // of messages
@@ -53,6 +53,7 @@ type feed struct {
 	shapes   int64         // exchanges of all passes of which the tape has the shape only
 	trails   map[string]*trail
 	pending  queue[pending]
+	batch    []*shot // to be handed over next
 	seq      uint64
 	surging  []*surge
 	ended    bool          // the tape ended before the planned length

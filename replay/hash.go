@@ -1,17 +1,36 @@
 package replay
 
+import "strconv"
+
 // hash mixes the seed with texts: the same choice for the same things in every run, independent of the order
 // in which they are asked for. It is FNV-1a with the finish of splitmix64.
 func hash(seed uint64, texts ...string) uint64 {
-	h := uint64(14695981039346656037) ^ seed
+	h := hashFrom(seed)
 	for _, text := range texts {
-		for i := range len(text) {
-			h = (h ^ uint64(text[i])) * 1099511628211
-		}
-		h = (h ^ 0xff) * 1099511628211 // so that "ab","c" differs from "a","bc"
+		h = add(h, text)
 	}
-	return mix(h)
+	return h.sum()
 }
+
+// A hashing is a hash under way, for who asks often about things that begin alike.
+type hashing uint64
+
+func hashFrom(seed uint64) hashing { return hashing(14695981039346656037 ^ seed) }
+
+func add[T string | []byte](h hashing, text T) hashing {
+	for i := range len(text) {
+		h = (h ^ hashing(text[i])) * 1099511628211
+	}
+	return (h ^ 0xff) * 1099511628211 // so that "ab","c" differs from "a","bc"
+}
+
+// number is add of a number in decimal digits.
+func (h hashing) number(n int) hashing {
+	var digits [20]byte
+	return add(h, strconv.AppendInt(digits[:0], int64(n), 10))
+}
+
+func (h hashing) sum() uint64 { return mix(uint64(h)) }
 
 func mix(h uint64) uint64 {
 	h += 0x9e3779b97f4a7c15

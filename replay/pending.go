@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -49,15 +48,16 @@ func (f *feed) near(horizon time.Duration) bool {
 func (f *feed) handOver(ctx context.Context, horizon time.Duration) {
 	for f.near(horizon) {
 		f.await(ctx)
-		var shots []*shot
-		for len(shots) < maxBatch && f.near(horizon) {
+		for len(f.batch) < maxBatch && f.near(horizon) {
 			if s := f.shot(f.pending.pop()); s != nil {
-				shots = append(shots, s)
+				f.batch = append(f.batch, s)
 			}
 		}
-		if len(shots) > 0 {
-			f.out(shots)
+		if len(f.batch) > 0 {
+			f.out(f.batch)
 		}
+		clear(f.batch)
+		f.batch = f.batch[:0]
 	}
 	f.fed(f.detour.bound(horizon))
 }
@@ -86,7 +86,7 @@ func (f *feed) shot(p pending) *shot {
 	}
 	f.seq++
 	v.sent++
-	number := hash(f.seed, v.sess.name, strconv.Itoa(v.sent))
+	number := v.numbers.number(v.sent).sum()
 	s := newShot()
 	s.think = p.think
 	s.lines = p.lines

@@ -16,6 +16,7 @@ type voice struct {
 	muted   bool
 	thinned bool // left out by the cap
 	sent    int
+	numbers hashing // of its requests
 }
 
 // voice makes the next voice of a session. The first one of the first pass is the recorded session itself.
@@ -29,7 +30,7 @@ func (f *feed) voice(t *trail, by *surge) *voice {
 		suffix += "-c" + strconv.Itoa(max(t.made, 2))
 	}
 	name := t.name + suffix
-	return &voice{by: by, thinned: f.cap.thins(name), sess: &session{
+	return &voice{by: by, thinned: f.cap.thins(name), numbers: add(hashFrom(f.seed), name), sess: &session{
 		name: name, single: t.single, copied: t.made > 1 || by != nil, home: hash(0, t.name), who: identity{suffix, hash(f.keys, name)}, bound: &bindings{},
 	}}
 }
