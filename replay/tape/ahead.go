@@ -152,16 +152,15 @@ func (l *loader) fill(b *batch) bool {
 	return true
 }
 
+// sortByTime puts the exchanges of a batch in order. They lie in the order in which they ended, so that few are far from
+// their place.
 func sortByTime(xs []*replay.Exchange) {
-	slices.SortStableFunc(xs, func(x, y *replay.Exchange) int {
-		switch {
-		case earlier(x, y):
-			return -1
-		case earlier(y, x):
-			return 1
+	for i, x := range xs {
+		for ; i > 0 && earlier(x, xs[i-1]); i-- {
+			xs[i] = xs[i-1]
 		}
-		return 0
-	})
+		xs[i] = x
+	}
 }
 
 func (l *loader) wants(at time.Duration, session string) bool {

@@ -180,6 +180,11 @@ func (r *Reader) Next() (*replay.Exchange, error) {
 	for r.err == nil && !r.ready() {
 		r.fetch()
 	}
+	return r.take()
+}
+
+// take gives out the first exchange that is held.
+func (r *Reader) take() (*replay.Exchange, error) {
 	if len(r.held) == 0 {
 		return nil, r.err
 	}
@@ -201,7 +206,7 @@ func (r *Reader) NextEvent() (*replay.Exchange, *replay.Message, error) {
 		r.fetch()
 	}
 	if len(r.said) == 0 || len(r.held) > 0 && r.held[0].At <= r.said[0].At {
-		x, err := r.Next()
+		x, err := r.take()
 		return x, nil, err
 	}
 	m := r.said[0]
