@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -30,6 +31,36 @@ func TestCharactersToldApart(t *testing.T) {
 		require.Equal(t, tt.target, isTarget(tt.text), "target %q", tt.text)
 		require.Equal(t, tt.value, plain.accepts(tt.text), "value %q", tt.text)
 	}
+}
+
+// A byte is told anywhere in a text, however long it is.
+func TestEveryByteOfAValueIsLookedAt(t *testing.T) {
+	for n := range 20 {
+		for at := range n {
+			for c := range 256 {
+				text := []byte(strings.Repeat("v", n))
+				text[at] = byte(c)
+				require.Equal(t, valueChars[c], isFieldValue(string(text)), "%q", text)
+				text[n-1-at] = 0x80
+				require.Equal(t, valueChars.all(string(text)), isFieldValue(string(text)), "%q", text)
+			}
+		}
+	}
+}
+
+func TestHeadingsAreTheSameAtEverySight(t *testing.T) {
+	var all headings
+	names := []string{"", "Cookie", "cookie", "UPGRADE", "Idempotency-Key", "content-type", "X-Gameday-Mark", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Location", "x-csrf-token", "Accept", "no name", strings.Repeat("x", 100)}
+	for i := range 2000 { // more than there is room for
+		names = append(names, fmt.Sprintf("X-%d", i))
+	}
+	for range 2 {
+		for _, name := range names {
+			require.Equal(t, headingOf(name), all.of(name), name)
+		}
+	}
+	require.Equal(t, ofHop|ofUpgrade, headingOf("Upgrade"))
+	require.Equal(t, misnamed, headingOf("no name"))
 }
 
 func TestHeadersOfAConnectionAreKnown(t *testing.T) {

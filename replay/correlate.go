@@ -51,9 +51,13 @@ func (h hashes) has(value uint64) bool { return slices.Contains(h, value) }
 
 // add puts a value in while there are fewer than most.
 func (h *hashes) add(value uint64, most int) {
-	if len(*h) < most && !h.has(value) {
-		*h = append(*h, value)
+	if len(*h) >= most || h.has(value) {
+		return
 	}
+	if len(*h) == cap(*h) { // by less than append would: half of all that is kept of a session are these
+		*h = append(make(hashes, 0, len(*h)+max(8, len(*h)/4)), *h...)
+	}
+	*h = append(*h, value)
 }
 
 // recognise reports whether the system handed the value out, and remembers what the client says.
@@ -71,17 +75,23 @@ func (l *lesson) recognise(text string) bool {
 	return false
 }
 
-// learn returns what to capture from the live response to x.
-func (l *lesson) learn(x *Exchange) (captures []capture) {
+// learn returns what to capture from the live response to x, given the names of header lines that were met before.
+func (l *lesson) learn(x *Exchange, names *headings) (captures []capture) {
 	r := x.Response
 	if r == nil || r.Status < 200 || r.Status >= 400 {
 		return nil
 	}
-	eachHandedHeader(r.Header, func(p place, value string) {
-		if handedOutByHeader(p, value) {
-			captures = l.capture(captures, strings.Clone(value), p) // without the record that it stands in
+	for i := range r.Header {
+		f := &r.Header[i]
+		if names.of(f.Name)&ofHandout == 0 && !strings.HasPrefix(f.Value, pseudonymMark) {
+			continue // as most lines are: handedOutByHeader would have none of it
 		}
-	})
+		eachHandedHeader(r.Header[i:i+1], func(p place, value string) {
+			if handedOutByHeader(p, value) {
+				captures = l.capture(captures, strings.Clone(value), p) // without the record that it stands in
+			}
+		})
+	}
 	if len(r.Body) == 0 || r.Truncated() {
 		return captures
 	}

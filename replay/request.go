@@ -13,7 +13,6 @@ import (
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
-	"github.com/gameday-dev/gameday/internal/mark"
 )
 
 // A request is a recorded request made ready to be sent by any copy of its session.
@@ -83,7 +82,9 @@ type editor struct {
 	ownHost  bool                                                     // requests keep the host that they were recorded with
 	shift    func(value string, at, due time.Duration) (string, bool) // moves times; may be nil
 	hand     inHand
-	sort     sorter // the method sorted, made once
+	names    *headings
+	lines    []heading // of the header of the exchange in hand, made once
+	sort     sorter    // the method sorted, made once
 	composer composer
 }
 
@@ -93,8 +94,9 @@ type inHand struct {
 	due    time.Duration
 	lesson *lesson
 	active []*binder
-	key    string // idempotency key; empty without one
-	deaf   bool   // nothing was or will be learnt in its session
+	has    heading // of all its header lines
+	key    string  // idempotency key; empty without one
+	deaf   bool    // nothing was or will be learnt in its session
 }
 
 type rewrite struct {
@@ -104,7 +106,7 @@ type rewrite struct {
 }
 
 func newEditor(c Config, r routes, host, prefix string) *editor {
-	e := &editor{speed: c.Traffic.Speed, routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
+	e := &editor{names: new(headings), speed: c.Traffic.Speed, routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
@@ -120,19 +122,23 @@ func newEditor(c Config, r routes, host, prefix string) *editor {
 
 // request makes the request of x, which is due then, and takes the lesson that x holds for its session.
 func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
-	r := e.outline(x, e.reason(x))
+	has := e.read(x.Header)
+	r := e.outline(x, e.reason(x, has))
 	if r.skip != "" {
 		return r
 	}
-	e.protocol(r, x)
-	r.resendable = safe(x.Method) || x.Header.Has("Idempotency-Key")
 	e.hand = inHand{
-		x: x, due: due, lesson: l, active: e.binding(x, l), key: x.Header.Get("Idempotency-Key"),
+		x: x, due: due, lesson: l, active: e.binding(x, l), has: has,
 		deaf: (x.Response == nil || x.ShapeOnly) && len(l.known) == 0,
 	}
+	if has&ofKey != 0 {
+		e.hand.key = x.Header.Get("Idempotency-Key")
+	}
+	r.resendable = safe(x.Method) || has&ofKey != 0
+	e.protocol(r, x)
 	e.compose(r, x)
 	r.live = r.head.needsLive() || r.body.needsLive()
-	r.captures = e.learnByHand(l.learn(x), x, l)
+	r.captures = e.learnByHand(l.learn(x, e.names), x, l)
 	if e.watched {
 		r.watched = x
 	}
@@ -175,7 +181,7 @@ func (e *editor) protocol(r *request, x *Exchange) {
 	if strings.HasPrefix(x.Proto, "HTTP/2") {
 		r.h2 = h2May
 	}
-	if strings.HasPrefix(x.Header.Get("Content-Type"), "application/grpc") {
+	if strings.HasPrefix(e.hand.contentType(), "application/grpc") {
 		r.h2, r.rpc = h2Must, rpcUnseen
 		if x.Response != nil {
 			r.rpc = cmp.Or(readRPC(x.Response.Trailer.Get("Grpc-Status")), readRPC(x.Response.Header.Get("Grpc-Status")), rpcUnseen)
@@ -208,22 +214,42 @@ func (e *editor) sorted(at spot, value string, code coding) (part, bool) {
 	return part{literal, code, now}, ok && code.accepts(now)
 }
 
-// reason returns why x cannot be sent; "" when it can.
-func (e *editor) reason(x *Exchange) string {
+// contentType is that of the body.
+func (h *inHand) contentType() string {
+	if h.has&ofType == 0 {
+		return ""
+	}
+	return h.x.Header.Get("Content-Type")
+}
+
+// read looks at the names of header lines, and returns what they are together.
+func (e *editor) read(lines Header) (has heading) {
+	e.lines = e.lines[:0]
+	for i := range lines {
+		h := e.names.of(lines[i].Name)
+		e.lines, has = append(e.lines, h), has|h
+	}
+	return has
+}
+
+// reason returns why x cannot be sent, of whose header lines that is known; "" when it can.
+func (e *editor) reason(x *Exchange, has heading) string {
 	switch {
 	case !isToken(x.Method) || !isTarget(x.Target):
 		return skipMalformed
-	case x.Method == "CONNECT" || x.Header.Has("Upgrade") && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c") && !(e.speaks && begins(x)):
+	case x.Method == "CONNECT" || has&ofUpgrade != 0 && !strings.EqualFold(x.Header.Get("Upgrade"), "h2c") && !(e.speaks && begins(x)):
 		return skipUpgrade
-	case x.Header.Has(mark.Colour) || x.Header.Has(mark.Header):
+	case has&ofReplay != 0:
 		return skipReplayed // or a capture beside a replay would feed the next one
 	case !safe(x.Method) && !slices.Contains(e.unsafe, x.Method):
 		return skipUnsafe
 	case x.Truncated():
 		return skipTruncated
+	case has&misnamed != 0:
+		return skipMalformed
 	}
-	for _, f := range x.Header {
-		if !isToken(f.Name) || !plain.accepts(f.Value) && f.Value != "" {
+	for i := range x.Header {
+		if !isFieldValue(x.Header[i].Value) {
 			return skipMalformed
 		}
 	}
@@ -248,12 +274,13 @@ func (e *editor) compose(r *request, x *Exchange) {
 	c.target(x.Target, sort)
 	c.lit(" HTTP/1.1\r\nHost: ", cmp.Or(r.host, e.host), "\r\n")
 	set := e.headers(x)
-	for _, f := range x.Header {
-		if isHop(f.Name) || replaces(set, f.Name) || e.speaks && isHandshake(f.Name) {
+	for i := range x.Header {
+		f, is := &x.Header[i], e.lines[i]
+		if is&ofHop != 0 || replaces(set, f.Name) || e.speaks && is&ofConversation != 0 {
 			continue
 		}
 		c.lit(f.Name, ": ")
-		if strings.EqualFold(f.Name, "Cookie") {
+		if is&ofCookie != 0 {
 			c.cookies(f.Value, sort)
 		} else {
 			c.header(f.Name, f.Value, sort)
@@ -272,7 +299,7 @@ func (e *editor) compose(r *request, x *Exchange) {
 	case len(x.Body) == 0:
 	case c.json(x.Body, sort, e.edits(x, e.hand.active)):
 		r.body = c.text()
-	case strings.HasPrefix(x.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
+	case strings.HasPrefix(e.hand.contentType(), "application/x-www-form-urlencoded") && len(x.Body) <= maxJSON:
 		c.form(inForm, string(x.Body), sort)
 		r.body = c.text()
 	default:
@@ -298,26 +325,6 @@ func (c *composer) set(headers map[string]text) {
 		}
 		c.lit("\r\n")
 	}
-}
-
-// isHop reports whether a header belongs to a connection, or is one that the player sets itself.
-func isHop(name string) bool {
-	if len(name) >= len(hop) {
-		return false
-	}
-	for _, known := range hop[len(name)] {
-		if strings.EqualFold(name, known) {
-			return true
-		}
-	}
-	return false
-}
-
-// hop is the table of isHop, by length: most names are told from their length and first letter.
-var hop = [...][]string{
-	2: {"te"}, 4: {"host"}, 6: {"expect"}, 7: {"trailer", "upgrade"}, 10: {"connection", "keep-alive", "tracestate"}, 11: {"traceparent"},
-	14: {"content-length", "http2-settings", "x-gameday-mark"}, 16: {"proxy-connection", "x-gameday-replay"},
-	17: {"transfer-encoding"}, 18: {"proxy-authenticate"}, 19: {"proxy-authorization"},
 }
 
 // headers returns the headers that are set anew for x, by name in lower case. Of two rules for one header

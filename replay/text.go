@@ -91,7 +91,7 @@ func (t text) lacks(known values) (p part, missing bool) {
 func (c coding) accepts(value string) bool {
 	switch c {
 	case plain:
-		return value != "" && valueChars.all(value)
+		return value != "" && isFieldValue(value)
 	case number:
 		return isNumber(value)
 	}
