@@ -30,7 +30,7 @@ are replaced by keyed pseudonyms before the first byte is written; the same secr
 so sessions can be replayed. What redaction may have missed is found by gameday tape scan.
 The service never waits for the recorder: what it cannot keep up with is counted in the tape's ledger.
 
-With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 is put together from them. This
+With --interface nothing stands in between: packets are copied as they pass, and HTTP/1 and HTTP/2 in plain text are put together from them. This
 needs root or the right to capture: setcap cap_net_raw+ep gameday. Packets that the kernel had to drop are counted as lost.
 --interface any takes all interfaces. On Linux a ring of the kernel captures (--engine afpacket). In a build with -tags libpcap,
 --engine libpcap does, on other systems too; without it tcpdump captures there, and --pcap - reads what it pipes. TLS cannot
@@ -123,7 +123,7 @@ func capture(ctx context.Context, g *global, o wire.CaptureOptions) error {
 	o.Problem = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 	o.Ready = func(addr string) {
 		if o.To == "" {
-			fmt.Fprintf(g.stderr, "recording HTTP/1 from %s; Ctrl-C ends\n", addr)
+			fmt.Fprintf(g.stderr, "recording HTTP from %s; Ctrl-C ends\n", addr)
 			return
 		}
 		scheme := "http"

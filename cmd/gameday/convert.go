@@ -24,7 +24,7 @@ is told by its content, what is written by the ending of its name (.gdtape .gor 
 Of a recording in numbered chunks (requests_0.gor, requests_1.gor ...) give requests.gor; many files may be given as
 a quoted pattern. What is no tape yet is redacted on the way. What cannot be read or written is counted.
 
-Packets that tcpdump or Wireshark wrote (pcap, pcapng) become a tape: HTTP/1 is put together from them, and the ledger of
+Packets that tcpdump or Wireshark wrote (pcap, pcapng) become a tape: HTTP/1 and HTTP/2 in plain text are put together, and the ledger of
 the tape says what became of every packet and byte.
 
 Access logs hold no headers and no bodies: their tapes are marked shape-only. Lists of targets hold no times: they
@@ -57,7 +57,7 @@ are made up, at --source-rate.`,
 	f := c.Flags()
 	f.StringVar(&o.To, "out", "", "file to write; it must not exist yet")
 	f.StringVar(&to, "to", "", "format to write, where the ending of --out does not tell: "+list(wire.Formats()))
-	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
+	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP when not given (repeatable)")
 	addVXLAN(c, &o.VXLAN)
 	f.StringVar(&o.Base, "base", "", "base of the URLs that are written: http://127.0.0.1:8080 (the recorded hosts)")
 	f.BoolVar(&o.Prettify, "prettify", false, "take gzip, deflate and zstd off bodies")

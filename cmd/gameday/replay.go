@@ -168,7 +168,7 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 	f.StringArrayVar(&o.Traffic.Diff.Ignore, "ignore", nil, "field that may differ: '$.path', '$..name', 'header:name', status or body (repeatable)")
 	f.StringArrayVar(&o.Traffic.Diff.Fallback, "fallback", nil, "field by which an answer says that it is a fallback: 'header:X-Source=backup', '$.stale=true' (repeatable)")
 	f.StringVar(&maxWrong, "max-wrong", "", "share of compared answers that may be wrong or errors, such as 0.1%; more is exit code 1")
-	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP/1 when not given (repeatable)")
+	f.Var((*ports)(&o.Ports), "port", "port of a server, in packets; all that speak HTTP when not given (repeatable)")
 	addMiddlewareFlag(c, g, &o.Middleware)
 	addRuleFlags(f, &rules)
 	addImportFlags(f, &o.Import)

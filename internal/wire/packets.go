@@ -51,7 +51,7 @@ func (o ConvertOptions) packets(ctx context.Context, from *passive.File) (done C
 	case err == nil && ctx.Err() != nil:
 		err = fmt.Errorf("convert %s: stopped before its end: %w", o.From, context.Cause(ctx))
 	case err == nil && done.Written == 0:
-		err = errors.Join(fmt.Errorf("convert %s: no exchange of HTTP/1 in its packets: %v", o.From, done.Counts.Packets), os.Remove(o.To))
+		err = errors.Join(fmt.Errorf("convert %s: no exchange of HTTP in its packets: %v", o.From, done.Counts.Packets), os.Remove(o.To))
 	}
 	return done, err
 }

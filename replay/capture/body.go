@@ -4,8 +4,6 @@ import (
 	"io"
 	"sync"
 	"time"
-
-	"github.com/gameday-dev/gameday/replay"
 )
 
 // held keeps the first bytes of a body, within the limits of the capture.
@@ -15,16 +13,16 @@ type held struct {
 	size int64
 	full bool
 
-	beats *beats // notes when messages were whole; nil for what has none
-	said  []replay.Beat
-	long  bool // there were too many of them
+	began time.Time // of the exchange; for beats
+	beats *Beats    // notes when messages were whole; nil for what has none
+	said  Beats     // what it noted
 }
 
 // keep returns how many of the bytes it kept: the first ones.
 func (h *held) keep(b []byte) int {
 	h.size += int64(len(b))
 	if h.beats != nil {
-		h.beats.feed(b)
+		h.beats.Feed(b, time.Since(h.began))
 	}
 	if h.full {
 		return 0
@@ -44,7 +42,7 @@ func (h *held) keep(b []byte) int {
 func (h *held) take() ([]byte, int64) {
 	h.full = true
 	if h.beats != nil {
-		h.said, h.long, h.beats = h.beats.list, h.beats.over, nil
+		h.said, h.beats = *h.beats, nil
 	}
 	return h.b, h.size
 }

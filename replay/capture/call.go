@@ -32,11 +32,12 @@ func (t *Tap) Begin(x *replay.Exchange) *Call {
 	}
 	now := time.Now()
 	x.Seq, x.At = t.seq.Add(1)-1, now.Sub(t.o.Start)
-	c := &Call{tap: t, began: now, x: x, request: held{tap: t}, response: held{tap: t}}
-	if isGRPC(x.Header.Get("Content-Type")) {
-		c.request.beats, c.response.beats = &beats{began: now}, &beats{began: now, server: true}
+	kind := x.Header.Get("Content-Type")
+	return &Call{
+		tap: t, began: now, x: x,
+		request:  held{tap: t, began: now, beats: beatsOf(kind, false)},
+		response: held{tap: t, began: now, beats: beatsOf(kind, true)},
 	}
-	return c
 }
 
 func valuesOf(h replay.Header, name string) (v []string) {
@@ -112,7 +113,7 @@ func (c *Call) End(r *replay.Response) {
 	c.ended = true
 	c.x.Body, c.x.Size = c.request.take()
 	body, size := c.response.take()
-	c.x.Beats = merged(&c.request, &c.response)
+	c.x.Beats = MergeBeats(&c.request.said, &c.response.said)
 	if r == nil {
 		c.tap.queue.release(len(body))
 	} else {

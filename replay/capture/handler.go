@@ -59,7 +59,7 @@ type visitKey struct{}
 
 func (t *Tap) visit(w http.ResponseWriter, r *http.Request) *visit {
 	now := time.Now()
-	v := &visit{ResponseWriter: w, tap: t, began: now, response: held{tap: t}, expected: -1}
+	v := &visit{ResponseWriter: w, tap: t, began: now, response: held{tap: t, began: now}, expected: -1}
 	v.x = &replay.Exchange{
 		Conn:   connOf(r),
 		Seq:    t.seq.Add(1) - 1,
@@ -69,12 +69,10 @@ func (t *Tap) visit(w http.ResponseWriter, r *http.Request) *visit {
 	}
 	v.request = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	if r.Body != nil && r.Body != http.NoBody {
-		v.body = &teeBody{ReadCloser: r.Body, held: held{tap: t}, began: now}
+		kind := r.Header.Get("Content-Type")
+		v.body = &teeBody{ReadCloser: r.Body, held: held{tap: t, began: now, beats: beatsOf(kind, false)}, began: now}
 		v.request.Body = v.body
-		if isGRPC(r.Header.Get("Content-Type")) {
-			v.body.held.beats = &beats{began: now}
-			v.response.beats = &beats{began: now, server: true}
-		}
+		v.response.beats = beatsOf(kind, true)
 	}
 	return v
 }
@@ -190,7 +188,7 @@ func (v *visit) hand(talk *Talk) {
 	}
 	body, size := v.response.take()
 	if v.body != nil {
-		x.Beats = merged(&v.body.held, &v.response)
+		x.Beats = MergeBeats(&v.body.held.said, &v.response.said)
 	}
 	if v.status != 0 && !v.silent {
 		x.Response = &replay.Response{

@@ -98,16 +98,13 @@ func (t *trip) watch(body io.ReadCloser) *teeBody {
 		b, _, _ := t.body.take()
 		t.tap.queue.release(len(b))
 	}
-	t.body = &teeBody{ReadCloser: body, held: held{tap: t.tap, beats: t.beats(false)}, began: t.began}
+	t.body = &teeBody{ReadCloser: body, held: t.held(false), began: t.began}
 	return t.body
 }
 
-// beats notes when the messages of one side are whole, if the exchange is a call of gRPC.
-func (t *trip) beats(server bool) *beats {
-	if !isGRPC(t.sent.Header.Get("Content-Type")) {
-		return nil
-	}
-	return &beats{began: t.began, server: server}
+// held keeps the body of one side.
+func (t *trip) held(fromServer bool) held {
+	return held{tap: t.tap, began: t.began, beats: beatsOf(t.sent.Header.Get("Content-Type"), fromServer)}
 }
 
 // response watches the answer go by.
@@ -115,7 +112,7 @@ func (t *trip) response(resp *http.Response) {
 	t.first = time.Since(t.began)
 	t.answer = resp
 	t.x.Proto = resp.Proto
-	t.reply = &teeBody{ReadCloser: resp.Body, held: held{tap: t.tap, beats: t.beats(true)}, began: t.began}
+	t.reply = &teeBody{ReadCloser: resp.Body, held: t.held(true), began: t.began}
 	if _, switched := resp.Body.(io.Writer); switched {
 		t.end(false) // the caller speaks another protocol from here on
 		return
@@ -145,7 +142,7 @@ func (t *trip) end(cut bool) {
 			}
 		}
 		if t.body != nil && t.reply != nil {
-			x.Beats = merged(&t.body.held, &t.reply.held)
+			x.Beats = MergeBeats(&t.body.held.said, &t.reply.held.said)
 		}
 		t.tap.queue.put(parcel{x: x})
 	})

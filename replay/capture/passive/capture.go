@@ -35,7 +35,7 @@ type Packets interface {
 type Options struct {
 	// Options are those of every capture. Start has to be set when the packets are not of now.
 	capture.Options
-	// Ports are those of the servers. Without them everything that turns out to be HTTP/1 is captured.
+	// Ports are those of the servers. Without them everything that turns out to be HTTP is captured.
 	Ports []uint16
 	// VXLAN, when it is given, is the UDP port of tunnels that traffic is looked for in too; usually 4789.
 	VXLAN uint16

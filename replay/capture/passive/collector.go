@@ -16,7 +16,7 @@ const (
 
 // Rules in Counts.Filtered besides those of capture.
 const (
-	RuleForeign = "connection not HTTP/1"                    // nobody asked for it: no port was named
+	RuleForeign = "connection not HTTP"                      // nobody asked for it: no port was named
 	RuleBefore  = "response to a request before the capture" // the connection was open already
 	RuleUnasked = "response without a request"               // a server says that it closes an idle connection
 )

@@ -26,6 +26,7 @@ type conn struct {
 	down     *exchange     // whose response is being read; nil when it belongs to none that is known
 	interim  bool          // the response being read is followed by another: 100 Continue
 	talk     *capture.Talk // after the connection was switched to a WebSocket
+	h2       *h2conn       // after it turned out to speak HTTP/2
 
 	carried bool // there were bytes
 	spoke   bool // and a message among them
@@ -73,6 +74,9 @@ func newConn(c *collector, tcp tcpstream.Conn) *conn {
 
 // Data reads the next stretch of one stream.
 func (k *conn) Data(s tcpstream.Segment) {
+	if !k.spoke && k.h2 == nil {
+		k.sniff(s)
+	}
 	k.carried = true
 	k.reader(s.Direction).data(s)
 }
@@ -85,11 +89,18 @@ func (k *conn) Gap(g tcpstream.Gap) {
 	if k.talk != nil && r.state == switched {
 		k.talk.Miss(g.Direction == tcpstream.ToClient)
 	}
+	if k.h2 != nil {
+		k.h2.sides[g.Direction].miss(g.Bytes, g.At)
+	}
 	r.gap(g.Bytes)
 }
 
 // say takes bytes of another protocol, which took over.
 func (k *conn) say(fromServer bool, at int64, b []byte) {
+	if k.h2 != nil {
+		k.h2.read(fromServer, at, b)
+		return
+	}
 	if k.talk == nil {
 		k.c.tally.skip(fateSwitched, len(b))
 		return
@@ -104,6 +115,9 @@ func (k *conn) End(d tcpstream.Direction, at int64, how tcpstream.End) {
 		if how == tcpstream.Closed || how == tcpstream.Reset {
 			k.talk.End(d == tcpstream.ToClient, k.c.since(at))
 		}
+	}
+	if k.h2 != nil {
+		k.h2.end(d, at, how)
 	}
 	if d == tcpstream.ToServer {
 		k.endRequests(at, how)

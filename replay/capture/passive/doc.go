@@ -1,8 +1,9 @@
-// Package passive captures HTTP/1.x from packets: of a network interface while it works, or of a pcap or pcapng file.
+// Package passive captures HTTP/1.x, and HTTP/2 in plain text, from packets: of a network interface while it works, or of a pcap or pcapng file.
 //
 //	Interface --.                                       .-> conn: requests wait for their responses
 //	            +-> Packets -> tcpstream -> [2]reader --+                |
-//	File -------'                                       '----------------+-> capture.Intake -> tape
+//	File -------'                                 |     '----------------+-> capture.Intake -> tape
+//	                                              '-> h2conn: streams ---'
 //
 // Nothing stands between clients and servers, and nothing is sent. What the packets do not tell is not
 // guessed: a request that is not whole is lost and counted, a response that cannot be told to belong to a request with

@@ -380,7 +380,7 @@ func likely(b []byte, request bool) likelihood {
 		starts = []string{
 			"GET /", "POST /", "PUT /", "DELETE /", "PATCH /", "HEAD /", "OPTIONS /", "OPTIONS *", "CONNECT ", "TRACE /",
 			"GET http", "POST http", "PUT http", "DELETE http", "PATCH http", "HEAD http", "OPTIONS http",
-			"PROPFIND /", "PROPPATCH /", "MKCOL /", "COPY /", "MOVE /", "LOCK /", "UNLOCK /", "REPORT /", "PURGE /", "QUERY /",
+			"PROPFIND /", "PROPPATCH /", "MKCOL /", "COPY /", "MOVE /", "LOCK /", "UNLOCK /", "REPORT /", "PURGE /", "QUERY /", "PRI * HTTP/2.0",
 		}
 	}
 	best := unlikely

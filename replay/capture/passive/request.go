@@ -17,6 +17,11 @@ var _ sink = (*requests)(nil)
 
 func (r *requests) head(b []byte, first place) (framing, error) {
 	k := (*conn)(r)
+	if string(b) == prefaceHead && !k.spoke {
+		k.c.tally.skip(fateControl, len(b))
+		newH2(k, prefaceTail)
+		return framing{kind: idle}, nil
+	}
 	text := string(b) // one allocation for the whole head
 	line := bytes.IndexByte(b, '\n')
 	method, target, proto, _ := requestLine(b[:line])
@@ -67,6 +72,9 @@ func (r *requests) trailer(b []byte) {
 
 func (r *requests) complete() state {
 	k := (*conn)(r)
+	if k.h2 != nil {
+		return switched
+	}
 	if e := k.up; e != nil {
 		k.ask(e, k.req.now.at)
 		k.emit(e)

@@ -94,6 +94,9 @@ func (r *responses) complete() state {
 	if e == nil {
 		return idle
 	}
+	if k.upgrade(e) {
+		return switched
+	}
 	k.settle(e)
 	if !switches(e.x.Method, e.x.Response.Status) {
 		return idle

@@ -13,6 +13,7 @@ const (
 	fateBehindGap
 	fateForeign
 	fateSwitched
+	fateControl
 	fates
 )
 
@@ -34,7 +35,7 @@ func packets(s tcpstream.Stats) (t replay.Tally) {
 
 // bytes returns what became of each byte of payload. All but the last two were captured.
 func (t *tally) bytes(s tcpstream.Stats) (sum replay.Tally) {
-	names := [fates]string{"before the first message", "behind a gap", "not HTTP/1", "of another protocol, switched to"}
+	names := [fates]string{"before the first message", "behind a gap", "not HTTP", "of another protocol, switched to", "of HTTP/2 itself"}
 	messages := s.Delivered
 	for f, n := range t {
 		sum.Count(names[f], n)
