@@ -33,7 +33,7 @@ func (s *shard) converse(c *conn, x *shot) {
 		s.e.sentSocket.Add(1)
 		o := outcome{answer: a, err: err, began: true, at: s.e.now(), late: late, dead: sock == nil, kept: sock != nil}
 		o.look(x.req)
-		s.call(func() {
+		s.onThread(func() {
 			if c.cancel = nil; c.gone {
 				if sock != nil {
 					sock.conn.Close()
@@ -60,7 +60,7 @@ func (s *shard) chat(c *conn, t *chat) {
 	s.wg.Go(func() {
 		t.run(ctx)
 		stop()
-		s.call(func() {
+		s.onThread(func() {
 			s.chats--
 			if !c.gone {
 				c.cancel = nil

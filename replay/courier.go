@@ -78,7 +78,7 @@ func (k *courier) carry(ctx context.Context, r *request, raw []byte, due time.Du
 		out.Header.Set("Te", "trailers")
 	}
 	if r.stream != nil {
-		return k.call(ctx, r, out, due)
+		return k.recite(ctx, r, out, due)
 	}
 	response, err := k.send(out.WithContext(ctx), r)
 	if err != nil {

@@ -41,10 +41,10 @@ type shard struct {
 	wg      sync.WaitGroup // goroutines that dial, carry, or look into answers
 	reached atomic.Int64   // everything due before it has been taken
 
-	mu    sync.Mutex
-	inbox []*shot
-	calls []func()
-	left  bool // the poller is closed
+	mu      sync.Mutex
+	inbox   []*shot
+	errands []func()
+	left    bool // the poller is closed
 }
 
 // newShard returns a shard that holds a poller until run ends.
@@ -88,10 +88,10 @@ func (s *shard) post(shots []*shot) {
 	s.mu.Unlock()
 }
 
-// call has f done by the shard's thread. Only goroutines that the shard waits for may call it.
-func (s *shard) call(f func()) {
+// onThread has f done by the shard's thread. Only goroutines that the shard waits for may call it.
+func (s *shard) onThread(f func()) {
 	s.mu.Lock()
-	s.calls = append(s.calls, f)
+	s.errands = append(s.errands, f)
 	s.wake()
 	s.mu.Unlock()
 }
@@ -131,8 +131,8 @@ func (s *shard) run(ctx context.Context) {
 // collect takes what other goroutines have left.
 func (s *shard) collect() {
 	s.mu.Lock()
-	shots, calls := s.inbox, s.calls
-	s.inbox, s.calls = nil, nil
+	shots, errands := s.inbox, s.errands
+	s.inbox, s.errands = nil, nil
 	s.mu.Unlock()
 	for _, x := range shots {
 		if s.e.think {
@@ -141,7 +141,7 @@ func (s *shard) collect() {
 			s.due.push(x)
 		}
 	}
-	for _, f := range calls {
+	for _, f := range errands {
 		f()
 	}
 }
@@ -240,7 +240,7 @@ func (s *shard) establish(c *conn, x *shot) {
 		if err != nil && ctx.Err() != nil { // what the dialer says of it differs
 			err = ctx.Err()
 		}
-		s.call(func() {
+		s.onThread(func() {
 			if c.gone {
 				if err == nil {
 					nc.Close()
@@ -275,7 +275,7 @@ func (s *shard) carry(c *conn, x *shot) {
 			s.e.sentNetHTTP.Add(1)
 		}
 		o.look(x.req)
-		s.call(func() {
+		s.onThread(func() {
 			if c.cancel = nil; !c.gone {
 				s.done(c, x, o)
 			}
@@ -426,7 +426,7 @@ func (s *shard) lookElsewhere(c *conn, x *shot, o *outcome) {
 	c.settling = true
 	s.wg.Go(func() {
 		o.look(x.req)
-		s.call(func() {
+		s.onThread(func() {
 			c.settling = false
 			o.dead = o.dead || c.gone
 			s.done(c, x, *o)

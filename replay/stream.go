@@ -61,8 +61,8 @@ func streamOf(x *Exchange, speed float64) *stream {
 	return s
 }
 
-// call carries a stream.
-func (k *courier) call(ctx context.Context, r *request, out *http.Request, due time.Duration) (a answer, way string, err error) {
+// recite carries a stream.
+func (k *courier) recite(ctx context.Context, r *request, out *http.Request, due time.Duration) (a answer, way string, err error) {
 	k.books.begun.Add(1)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -110,7 +110,7 @@ func (s *shard) lay(must bool) {
 		if err != nil && ctx.Err() != nil { // what the dialer says of it differs
 			err = ctx.Err()
 		}
-		s.call(func() { s.laid(c, nc, secure, err) })
+		s.onThread(func() { s.laid(c, nc, secure, err) })
 	})
 }
 
