@@ -2,6 +2,13 @@
 
 package replay
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func benchEpoll(b *testing.B, _ int) { b.Skip("needs epoll") }
+
+func kernelCPU() time.Duration { return 0 }
+
+func stepAside() {}

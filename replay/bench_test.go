@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 
 // serveNull answers each read with a response until its standard input ends, and prints where it listens.
 func serveNull() {
+	stepAside()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return
@@ -130,13 +131,14 @@ func benchRun(b *testing.B, c Config, courier bool) {
 	p.engine.noFrames.Store(courier)
 	b.ReportAllocs()
 	b.ResetTimer()
-	cpu := ownCPU()
+	cpu, kernel := ownCPU(), kernelCPU()
 	traffic, err := p.Run(b.Context(), time.Now().Add(100*time.Millisecond), func(gameday.Slice) {})
 	if err != nil {
 		b.Fatal(err)
 	}
 	f := traffic.Fidelity
 	b.ReportMetric(float64((ownCPU()-cpu).Microseconds())/float64(f.Sent), "cpu-us/request")
+	b.ReportMetric(float64((kernelCPU()-kernel).Microseconds())/float64(f.Sent), "kernel-us/request")
 	b.ReportMetric(float64(f.LatenessP50.Std().Microseconds()), "p50-late-us")
 	b.ReportMetric(float64(f.LatenessP99.Std().Microseconds()), "p99-late-us")
 	b.ReportMetric(float64(f.Due-f.Sent), "lost")
