@@ -156,34 +156,38 @@ func (s *socket) wantWrite(want bool) error {
 
 // read returns errAgain when nothing is there, and io.EOF at the end.
 func (s *socket) read(to []byte) (int, error) {
-	for {
-		n, err := syscall.Read(s.fd, to)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			return 0, errAgain
-		case err != nil:
-			return 0, fmt.Errorf("read: %w", err)
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return n, nil
-		}
+	n, err := s.move(unix.SYS_READ, to)
+	switch {
+	case err != nil && err != errAgain:
+		return 0, fmt.Errorf("read: %w", err)
+	case n == 0 && err == nil:
+		return 0, io.EOF
 	}
+	return n, err
 }
 
 // write returns errAgain when there is no room, and writes less than all when there is not enough.
 func (s *socket) write(b []byte) (int, error) {
+	n, err := s.move(unix.SYS_WRITE, b)
+	if err != nil && err != errAgain {
+		return 0, fmt.Errorf("write: %w", err)
+	}
+	return n, err
+}
+
+// move reads or writes. Neither waits, so the Go runtime need not be told: it would otherwise be prepared to give this
+// thread's place to another.
+func (s *socket) move(number uintptr, b []byte) (int, error) {
 	for {
-		n, err := syscall.Write(s.fd, b)
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
+		n, _, errno := unix.RawSyscall(number, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EAGAIN:
 			return 0, errAgain
-		case err != nil:
-			return 0, fmt.Errorf("write: %w", err)
+		case unix.EINTR:
 		default:
-			return n, nil
+			return 0, errno
 		}
 	}
 }
