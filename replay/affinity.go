@@ -50,7 +50,7 @@ func (s *shard) rejoin(c *conn, next *shot) {
 		s.give(c, next)
 		return
 	}
-	c.idleSince = s.e.now()
+	c.idleSince = s.clock.now()
 	c.pool.apart.push(c)
 	if next != nil {
 		s.dispatch(next)

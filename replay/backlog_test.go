@@ -113,8 +113,8 @@ func TestWaitingForRoomIsNoLateness(t *testing.T) {
 	var late []time.Duration
 	now := time.Second
 	l := newLedger([]gameday.Flow{{Name: "all"}}, time.Second, nil)
-	s := &shard{open: weight{shots: 1}, room: weight{1, 1 << 20}, e: &engine{
-		now: func() time.Duration { return now }, ledger: l, backlog: newBacklog(1, false),
+	s := &shard{open: weight{shots: 1}, room: weight{1, 1 << 20}, clock: clock{read: func() time.Duration { return now }}, e: &engine{
+		ledger: l, backlog: newBacklog(1, false),
 		taken: func(_ *shot, by time.Duration) { late = append(late, by) },
 	}}
 	earlier := &shot{req: &request{}, sess: &session{}}
@@ -126,12 +126,15 @@ func TestWaitingForRoomIsNoLateness(t *testing.T) {
 	require.Empty(t, late, "there is no room")
 	require.Equal(t, never, s.next())
 	now = 2 * time.Second
+	s.clock.passed()
 	s.settle(earlier, record{done: now})
 	require.Equal(t, 500*time.Millisecond, s.next())
 	now += time.Millisecond
+	s.clock.passed()
 	s.send()
 	require.Equal(t, []time.Duration{time.Millisecond}, late)
 	now = 3*time.Second + 2*time.Millisecond
+	s.clock.passed()
 	s.send()
 	require.Equal(t, []time.Duration{time.Millisecond, 2 * time.Millisecond}, late, "what is due afterwards is late by all")
 	require.Zero(t, s.due.len())
@@ -143,8 +146,8 @@ func TestWaitingForBytesIsLateness(t *testing.T) {
 	now := time.Second
 	l := newLedger([]gameday.Flow{{Name: "all"}}, time.Second, nil)
 	large := &shot{req: &request{weight: 1 << 20}, sess: &session{}}
-	s := &shard{open: weight{1, large.weight()}, room: weight{1, 1 << 20}, e: &engine{
-		now: func() time.Duration { return now }, ledger: l, backlog: newBacklog(1, false),
+	s := &shard{open: weight{1, large.weight()}, room: weight{1, 1 << 20}, clock: clock{read: func() time.Duration { return now }}, e: &engine{
+		ledger: l, backlog: newBacklog(1, false),
 		taken: func(_ *shot, by time.Duration) { late = append(late, by) },
 	}}
 	l.expect(large.due)
@@ -153,6 +156,7 @@ func TestWaitingForBytesIsLateness(t *testing.T) {
 	s.send()
 	require.Empty(t, late, "there is no room")
 	now = 2 * time.Second
+	s.clock.passed()
 	s.settle(large, record{done: now})
 	s.send()
 	require.Equal(t, []time.Duration{1500 * time.Millisecond}, late)

@@ -94,7 +94,7 @@ func (s *shard) place(p *pool, x *shot) *conn {
 		c = p.idle.last
 	default:
 		c = p.idle.first
-		if c != nil && s.e.now()-c.idleSince < affinity && len(p.conns) < p.max {
+		if c != nil && s.clock.now()-c.idleSince < affinity && len(p.conns) < p.max {
 			c = nil // somebody may come back for it
 		}
 	}
@@ -110,7 +110,7 @@ func (s *shard) give(c *conn, x *shot) {
 	c.uses++
 	x.sess.conn = c
 	if x.had == 0 {
-		x.had = s.e.now()
+		x.had = s.clock.now()
 	}
 	s.wheel.set(c, s.deadline(x))
 	s.e.inFlight.Add(1)
@@ -191,7 +191,7 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	r := x.record()
 	r.done, r.code, r.in = o.at, o.answer.status, o.answer.size
 	if r.done == 0 {
-		r.done = s.e.now()
+		r.done = s.clock.now()
 	}
 	switch {
 	case s.closed && o.err != nil:
@@ -249,7 +249,7 @@ func (s *shard) late(x *shot, cause string) bool {
 	switch {
 	case s.closed:
 		s.skip(x, skipStopped)
-	case s.e.now() > x.due+s.e.timeout:
+	case s.clock.now() > x.due+s.e.timeout:
 		s.giveUp(x, cause)
 	default:
 		return false
@@ -279,7 +279,7 @@ func (s *shard) giveUp(x *shot, cause string) {
 	x.refuse(missUnsent)
 	s.silence(x, cause)
 	r := x.record()
-	r.fate, r.cause, r.done = unsent, cause, s.e.now()
+	r.fate, r.cause, r.done = unsent, cause, s.clock.now()
 	s.e.unsent.Add(1)
 	s.settle(x, r)
 }
@@ -288,7 +288,7 @@ func (s *shard) giveUp(x *shot, cause string) {
 func (s *shard) skip(x *shot, cause string) {
 	s.silence(x, cause)
 	r := x.record()
-	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.e.now()
+	r.fate, r.cause, r.sent, r.done = skipped, cause, 0, s.clock.now()
 	s.settle(x, r)
 }
 
@@ -378,7 +378,7 @@ func (s *shard) reuse(c *conn, next *shot) {
 		s.give(c, next)
 		return
 	}
-	c.idleSince = s.e.now()
+	c.idleSince = s.clock.now()
 	c.pool.idle.push(c)
 }
 
@@ -411,7 +411,7 @@ func (s *shard) sweep(p *pool, now time.Duration) {
 
 // stop breaks off everything: what is in flight or waiting ends as skipped, but for answers that are here.
 func (s *shard) stop() {
-	s.closed, s.stopped = true, s.e.now()
+	s.closed, s.stopped = true, s.clock.exact()
 	for s.again.len() > 0 { // they will not be
 		s.passOn(s.again.pop())
 	}

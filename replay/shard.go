@@ -23,6 +23,7 @@ const (
 // have for it in its inbox. It never waits for anything but the next due time or the next event.
 type shard struct {
 	e       *engine
+	clock   clock
 	poller  *poller
 	due     queue[*shot]
 	again   queue[*shot]  // to be pressed again: their sessions wait for them, so that they do not wait for room
@@ -53,7 +54,7 @@ func newShard(e *engine) (*shard, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shard{e: e, poller: p, room: maxOpen(e.maxConns), buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
+	s := &shard{e: e, clock: clock{read: e.now}, poller: p, room: maxOpen(e.maxConns), buf: make([]byte, bufferSize), clear: make([]byte, bufferSize)}
 	for i := range s.pools {
 		s.pools[i] = pool{max: e.maxConns, carried: i == poolCarried || i == poolSockets}
 	}
@@ -112,7 +113,8 @@ func (s *shard) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		fed := time.Duration(s.e.fed.Load()) // before the inbox, which holds at least that much
 		s.collect()
-		now := s.send()
+		s.send()
+		now := s.clock.exact() // what is waited for depends on it
 		s.tell(min(now, fed))
 		if s.over(fed, now) {
 			break
@@ -121,6 +123,7 @@ func (s *shard) run(ctx context.Context) {
 	}
 	s.stop()
 	s.wg.Wait()
+	s.clock.passed()
 	s.collect()
 	s.mu.Lock()
 	s.left = true
@@ -144,15 +147,17 @@ func (s *shard) collect() {
 	for _, f := range errands {
 		f()
 	}
+	if len(shots)+len(errands) > 0 {
+		s.clock.passed()
+	}
 }
 
-// send takes in hand what is due, and returns the time.
-func (s *shard) send() (now time.Duration) {
-	now = s.e.now()
+// send takes in hand what is due.
+func (s *shard) send() {
 	var fed weight
 burst:
 	for range maxBurst {
-		switch {
+		switch now := s.clock.now(); {
 		case s.again.len() > 0 && s.again.first().due <= now:
 			s.take(s.again.pop(), now)
 		case s.due.len() > 0 && s.due.first().due <= now && !s.full():
@@ -162,11 +167,9 @@ burst:
 		default:
 			break burst
 		}
-		now = s.e.now()
 	}
 	s.e.backlog.remove(fed)
 	s.serve()
-	return now
 }
 
 // full reports whether no more requests are taken in hand until some have ended.
@@ -210,7 +213,9 @@ func (s *shard) over(fed, now time.Duration) bool {
 
 // await waits for events until the next request is due, and deals with them.
 func (s *shard) await(now time.Duration) {
-	for _, r := range s.poller.wait(min(maxWaitShard, s.next()-now)) {
+	events := s.poller.wait(min(maxWaitShard, s.next()-now))
+	s.clock.passed()
+	for _, r := range events {
 		if r.mayWrite && !r.conn.gone {
 			s.flush(r.conn)
 		}
@@ -221,7 +226,7 @@ func (s *shard) await(now time.Duration) {
 			s.send()
 		}
 	}
-	if now := s.e.now(); int64(now/wheelTick) > s.wheel.at {
+	if now := s.clock.now(); int64(now/wheelTick) > s.wheel.at {
 		s.wheel.turn(now, s.expire)
 		for i := range s.pools {
 			s.sweep(&s.pools[i], now)
@@ -290,7 +295,7 @@ func (s *shard) carry(c *conn, x *shot) {
 // launch writes a request, without waiting for room.
 func (s *shard) launch(c *conn, x *shot) {
 	if x.sent == 0 {
-		x.sent = s.e.now()
+		x.sent = s.clock.exact()
 	}
 	s.raw = x.render(s.raw[:0], s.e.stamp)
 	raw := s.raw
@@ -315,6 +320,7 @@ func (s *shard) write(c *conn, raw []byte) {
 		return
 	}
 	n, err := c.sock.write(raw)
+	s.clock.passed()
 	if n == len(raw) || err != nil && !errors.Is(err, errAgain) {
 		return
 	}
@@ -331,6 +337,7 @@ func (s *shard) write(c *conn, raw []byte) {
 // flush goes on writing.
 func (s *shard) flush(c *conn) {
 	n, err := c.sock.write(c.out)
+	s.clock.passed()
 	if errors.Is(err, errAgain) {
 		return
 	}
@@ -348,11 +355,12 @@ func (s *shard) flush(c *conn) {
 // receive reads once: what is left makes the connection ready again.
 func (s *shard) receive(c *conn) {
 	n, err := c.sock.read(s.buf)
+	s.clock.passed()
 	if errors.Is(err, errAgain) {
 		return
 	}
 	if n > 0 && c.current != nil && c.current.first == 0 {
-		c.current.first = s.e.now()
+		c.current.first = s.clock.now()
 	}
 	if c.tls != nil {
 		err = c.tls.open(s.buf[:n], err, s.clear, func(plain []byte) bool { return s.hear(c, plain) })
@@ -411,7 +419,7 @@ func (s *shard) lose(c *conn) {
 
 // answered looks into an answer and settles it; a long one is looked into elsewhere meanwhile.
 func (s *shard) answered(c *conn, x *shot, o outcome) {
-	o.at = s.e.now()
+	o.at = s.clock.now() // that of the last read
 	if len(o.answer.body) > maxLook {
 		held := o // or every outcome would be on the heap
 		s.lookElsewhere(c, x, &held)
@@ -440,5 +448,5 @@ func (s *shard) expire(c *conn) {
 		s.lapse(c)
 		return
 	}
-	s.done(c, c.current, outcome{err: context.DeadlineExceeded, late: true, dead: true, at: s.e.now()})
+	s.done(c, c.current, outcome{err: context.DeadlineExceeded, late: true, dead: true, at: s.clock.now()})
 }

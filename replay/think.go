@@ -19,7 +19,7 @@ func (s *shard) rest(sess *session) {
 	if !s.e.think || sess.busy > 0 {
 		return
 	}
-	sess.ended, sess.talking = s.e.now(), sess.line.len() > 0
+	sess.ended, sess.talking = s.clock.now(), sess.line.len() > 0
 	if sess.talking {
 		s.plan(sess.line.pop())
 	}
@@ -29,7 +29,7 @@ func (s *shard) rest(sess *session) {
 // run never is.
 func (s *shard) plan(x *shot) {
 	if x.sess.ended > 0 {
-		x.due = max(x.sess.ended+x.think, s.e.now())
+		x.due = max(x.sess.ended+x.think, s.clock.now())
 	}
 	if s.e.length == 0 || x.due < s.e.length {
 		s.due.push(x)

@@ -170,7 +170,7 @@ func (s *shard) turnAway(do func(*conn)) {
 func (s *shard) ride(link, c *conn) {
 	x := c.current
 	if x.sent == 0 {
-		x.sent = s.e.now()
+		x.sent = s.clock.exact()
 	}
 	if c.stream == nil {
 		st := &h2stream{slot: c}
@@ -339,7 +339,7 @@ var _ h2guest = (*shard)(nil)
 
 func (s *shard) streamHeard(st *h2stream) {
 	if x := st.slot.current; x.first == 0 {
-		x.first = s.e.now()
+		x.first = s.clock.now()
 	}
 }
 
