@@ -201,7 +201,7 @@ type fold struct {
 	sparse   bool // no slices of flows without requests
 	scratch  timings
 	encoder  hist.Encoder
-	records  []*record   // of a second, in the order of time
+	records  []*record   // of a second; in the order of time for results
 	ofFlow   [][]*record // the same, by flow
 	worst    [][]record  // of each flow, worst first
 	fidelity gameday.Fidelity
@@ -269,11 +269,13 @@ func (f *fold) slice(number, flow int) *gameday.Slice {
 	return &gameday.Slice{Second: number, Flow: f.flows[flow].Name, Classes: map[gameday.Class]int64{}, Codes: map[int]int64{}}
 }
 
-// sort puts records in the order of time, and apart by flow.
+// sort puts records in the order of time, where somebody wants to see them, and apart by flow.
 func (f *fold) sort(some records) {
 	f.records = f.records[:0]
 	some.each(func(r *record) { f.records = append(f.records, r) })
-	slices.SortFunc(f.records, func(a, b *record) int { return cmp.Compare(a.due, b.due) })
+	if f.results != nil { // sums have no order
+		slices.SortFunc(f.records, func(a, b *record) int { return cmp.Compare(a.due, b.due) })
+	}
 	for flow := range f.ofFlow {
 		f.ofFlow[flow] = f.ofFlow[flow][:0]
 	}
