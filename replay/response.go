@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 )
 
 // The limits on what a server may answer. A body may be of any size; of a body that is kept only so much
@@ -223,11 +222,11 @@ func (p *responseParser) note(name, value []byte) error {
 		p.framing.chunked = bytes.EqualFold(bytes.Trim(last, " \t"), []byte("chunked"))
 		p.coded = true
 	case bytes.EqualFold(name, []byte("Connection")):
-		for option := range strings.SplitSeq(string(value), ",") {
-			switch strings.ToLower(strings.TrimSpace(option)) {
-			case "close":
+		for option := range bytes.SplitSeq(value, []byte(",")) {
+			switch option = bytes.TrimSpace(option); {
+			case bytes.EqualFold(option, []byte("close")):
 				p.answer.final = true
-			case "keep-alive":
+			case bytes.EqualFold(option, []byte("keep-alive")):
 				p.answer.final = false
 			}
 		}
