@@ -60,11 +60,14 @@ func diffText(b *strings.Builder, d *gameday.Diff) {
 		return
 	}
 	b.WriteByte('\n')
-	against := d.Against
+	against := "the " + d.Against
+	if d.Against != "recording" {
+		against = "those of " + d.Against
+	}
 	if d.Noise != "" {
 		against += ", noise from " + d.Noise
 	}
-	line(b, "Compared", fmt.Sprintf("%d answers with the %s: %s", d.Compared, against, classesText(d.Classes)))
+	line(b, "Compared", fmt.Sprintf("%d answers with %s: %s", d.Compared, against, classesText(d.Classes)))
 	for _, cause := range sortedNames(d.NotCompared) {
 		line(b, "", fmt.Sprintf("%d not: %s", d.NotCompared[cause], cause))
 	}

@@ -38,10 +38,25 @@ func Replay(w io.Writer, r Replayed) error {
 	if all.Failed > 0 {
 		line(&b, "Failed", fmt.Sprintf("%d of %d: %s", all.Failed, all.Sent, tallyText(all.Failures)))
 	}
+	if n := r.Fidelity.Skipped[gameday.SkipUnsafe]; n > 0 {
+		line(&b, "Not sent", fmt.Sprintf("%d that may have effects: %s", n, unsafeRemedy(flows)))
+	}
 	fidelityText(&b, r.Fidelity, r.Sender)
 	diffText(&b, r.Diff)
 	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// unsafeRemedy says how the requests are sent that were skipped for their methods, as far as flows know these.
+func unsafeRemedy(flows []total) string {
+	var methods []string
+	for _, f := range flows {
+		if f.Skipped[gameday.SkipUnsafe] > 0 && f.Method != "" && !slices.Contains(methods, f.Method) {
+			methods = append(methods, f.Method)
+		}
+	}
+	slices.Sort(methods)
+	return "--unsafe " + cmp.Or(strings.Join(methods, ","), "METHOD") + " sends them"
 }
 
 func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
@@ -132,7 +147,10 @@ func scheduleText(f gameday.Fidelity) string {
 	case c.By == "slow":
 		text += fmt.Sprintf("; the cap of %g/s put off %d requests and stretched it by %s", c.Rate, c.Requests, short(c.Stretched))
 	default:
-		text += fmt.Sprintf("; the cap of %g/s left out %d requests of %d sessions, %d seconds were still above it", c.Rate, c.Requests, c.Sessions, c.Over)
+		text += fmt.Sprintf("; the cap of %g/s left out %d requests of %s", c.Rate, c.Requests, plural(int(c.Sessions), "session"))
+		if c.Over > 0 {
+			text += fmt.Sprintf(", and was exceeded in %s by those that were let in", plural(c.Over, "second"))
+		}
 	}
 	return text
 }

@@ -35,7 +35,9 @@ func unpack(ctx context.Context, path string, p unpacking) (tape string, done fu
 		return "", nothing, err
 	}
 	done = nothing
+	where := filepath.Join(p.dir, "packets"+TapeSuffix)
 	if p.dir == "" {
+		where = "a tape of their own until this ends"
 		if p.dir, err = os.MkdirTemp("", "gameday-packets-"); err != nil {
 			return "", nothing, fmt.Errorf("unpack %s: %w", path, err)
 		}
@@ -47,7 +49,7 @@ func unpack(ctx context.Context, path string, p unpacking) (tape string, done fu
 		return "", nothing, errors.Join(err, done())
 	}
 	if p.note != nil {
-		p.note(fmt.Sprintf("%s holds packets: %d exchanges of them were put together, %d were lost; they are on %s", path, made.Counts.Captured, made.Counts.Lost.Total(), tape))
+		p.note(fmt.Sprintf("%s holds packets: %d exchanges of them were put together, %d were lost; they are on %s", path, made.Counts.Captured, made.Counts.Lost.Total(), where))
 	}
 	return tape, done, nil
 }
