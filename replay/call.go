@@ -16,6 +16,7 @@ type call struct {
 	left   bool  // as the recorded client did
 	sent   int   // messages that the server's windows have let out whole: they are with the socket, or next in line for it
 	bytes  int64 // of those
+	before int   // messages that are on the books: they were sent once, to a server that did nothing with them
 	answer listener
 	closed bool // it has its outcome
 }
@@ -43,10 +44,18 @@ func (c *call) next() (at time.Duration, more bool) {
 
 // begin makes a call of the request of st. Its session goes on meanwhile.
 func (s *shard) begin(x *shot, st *h2stream) {
-	s.e.books.begun.Add(1)
-	st.call = &call{stream: x.req.stream, over: st, due: x.due, answer: listener{books: s.e.books}}
+	if !x.resent {
+		s.e.books.begun.Add(1)
+	}
+	st.call = &call{stream: x.req.stream, over: st, due: x.due, before: x.said, answer: listener{books: s.e.books}}
 	s.passOn(x)
-	x.loose = true
+	x.loose, x.begun = true, true
+}
+
+// retract takes the word of a server that it did nothing with c: the shot can be sent anew. What was said of it counts once.
+func (s *shard) retract(c *call, x *shot) {
+	c.closed = true
+	x.begun, x.said = false, max(c.sent, c.before)
 }
 
 // speak does what is due of c, and puts it down for the next time.
@@ -96,13 +105,15 @@ func (s *shard) hangUp(c *call, err error) {
 		cause = causeCall
 	}
 	s.e.books.recorded.Add(c.recorded)
-	s.e.books.leave(cause, int64(len(c.beats)-c.sent))
+	s.e.books.leave(cause, int64(len(c.beats)-max(c.sent, c.before)))
 }
 
 // streamSent counts the messages that the server's windows have let out whole.
 func (s *shard) streamSent(st *h2stream) {
 	for c := st.call; c.sent < c.said && c.bytes+int64(c.beats[c.sent].size) <= st.sent; c.sent++ {
 		c.bytes += int64(c.beats[c.sent].size)
-		s.e.books.send(s.e.now() - c.due - c.beats[c.sent].after)
+		if c.sent >= c.before {
+			s.e.books.send(s.e.now() - c.due - c.beats[c.sent].after)
+		}
 	}
 }

@@ -295,8 +295,8 @@ func (s *shard) skip(x *shot, cause string) {
 // silence accounts for the messages that x should have begun.
 func (s *shard) silence(x *shot, cause string) {
 	x.lines.leave(cause)
-	if x.req.stream != nil && !x.loose {
-		s.e.books.leave(cause, int64(len(x.req.stream.beats)))
+	if x.req.stream != nil && !x.begun {
+		s.e.books.leave(cause, int64(len(x.req.stream.beats)-x.said))
 	}
 }
 

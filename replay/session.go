@@ -51,6 +51,8 @@ type shot struct {
 	resent  bool
 	lines   *follower     // of the conversation that it begins; nil when it begins none
 	loose   bool          // its session does not wait for it
+	begun   bool          // its messages are in the hands of a call, which accounts for them
+	said    int           // messages that are on the books: a server that did nothing with them was told
 	think   time.Duration // after the end of the request before it, where the plan says so
 
 	taken, had, sent, first time.Duration // as in its record

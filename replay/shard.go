@@ -290,6 +290,7 @@ func (s *shard) carry(c *conn, x *shot) {
 		s.passOn(x)
 		x.loose = true
 	}
+	x.begun = x.req.stream != nil
 }
 
 // launch writes a request, without waiting for room.

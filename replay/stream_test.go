@@ -3,12 +3,15 @@ package replay
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	gameday "github.com/gameday-dev/gameday"
 )
@@ -192,4 +195,129 @@ func TestAStreamWaitsOnlyForItsServer(t *testing.T) {
 	r := record{due: time.Second, sent: time.Second, done: 11 * time.Second, own: 9 * time.Second}
 	require.Equal(t, time.Second, r.latency())
 	require.Equal(t, time.Second, r.service())
+}
+
+// hearCall reads a call to its end and answers that all is well.
+func (p *h2peer) hearCall() (messages int) {
+	for {
+		frame, err := p.next()
+		if err != nil {
+			return messages
+		}
+		f, ok := frame.(*http2.DataFrame)
+		if !ok {
+			continue
+		}
+		if len(f.Data()) > 0 {
+			messages++
+		}
+		if f.StreamEnded() {
+			p.fields.Reset()
+			for _, field := range [][2]string{{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "0"}} {
+				_ = p.encode.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+			}
+			_ = p.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: p.fields.Bytes(), EndHeaders: true, EndStream: true})
+		}
+	}
+}
+
+// told reads up to the first message of a call, and returns its stream.
+func (p *h2peer) told() uint32 {
+	for {
+		frame, err := p.next()
+		if err != nil {
+			return 0
+		}
+		if f, ok := frame.(*http2.DataFrame); ok && len(f.Data()) > 0 {
+			return f.StreamID
+		}
+	}
+}
+
+// A call that its server did nothing with is sent again, and each of its messages counts once.
+func TestACallThatItsServerRefusesIsSentAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		handle func(n int, p *h2peer)
+		class  gameday.Class
+		calls  int64 // that went out
+		sent   int64
+		unsent Tally
+	}{
+		{"when the server goes before it", func(n int, p *h2peer) {
+			if n == 1 {
+				p.told()
+				_ = p.WriteGoAway(0, http2.ErrCodeNo, nil)
+			}
+			p.hearCall()
+		}, gameday.ClassOK, 2, 3, nil},
+		{"when the server has no room for its stream", func(n int, p *h2peer) {
+			_ = p.WriteRSTStream(p.told(), http2.ErrCodeRefusedStream)
+			p.hearCall()
+		}, gameday.ClassOK, 2, 3, nil},
+		{"but once", func(n int, p *h2peer) {
+			for range 2 {
+				_ = p.WriteRSTStream(p.told(), http2.ErrCodeRefusedStream)
+			}
+			p.hearCall()
+		}, gameday.ClassError, 2, 1, Tally{causeCall: 2}},
+		{"and not when the server went behind it", func(n int, p *h2peer) {
+			p.told()
+			_ = p.WriteGoAway(1, http2.ErrCodeNo, nil)
+		}, gameday.ClassError, 1, 1, Tally{causeCall: 2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			url := peers(t, nil, tt.handle)
+			// Its further messages are due only when the server has long said what it has to say.
+			apart := 2 * time.Second
+			if tt.class == gameday.ClassError {
+				apart = 20 * time.Second
+			}
+			traffic, total := playOver(t, Config{
+				Open: opener(streamed("s", 0, apart, beats(0, apart, apart)...)), Targets: []string{url},
+				Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second)},
+			}, false)
+			require.EqualValues(t, 1, total.Classes[tt.class], "%+v", traffic.Worst)
+			m := traffic.Fidelity.Messages
+			require.EqualValues(t, 1, m.Conversations)
+			require.Equal(t, tt.sent, m.Sent)
+			require.Equal(t, tt.unsent, Tally(m.Unsent))
+			require.Equal(t, tt.calls, traffic.Fidelity.Senders[byFrames])
+		})
+	}
+}
+
+// A call that a user presses again, and that never gets a connection then, has messages too.
+func TestTheMessagesOfACallThatNeverWentOutAreUnsent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = l.Close() // nobody else gets in
+		_, _ = io.ReadFull(c, make([]byte, len(http2.ClientPreface)))
+		p := &h2peer{Framer: http2.NewFramer(c, c), Conn: c}
+		_ = p.WriteSettings()
+		_ = p.WriteRSTStream(p.told(), http2.ErrCodeInternal)
+		_ = p.WriteGoAway(1, http2.ErrCodeNo, nil)
+		_ = c.Close()
+	}()
+	apart := 20 * time.Second
+	traffic, _ := playOver(t, Config{
+		Open: opener(streamed("s", 0, apart, beats(0, apart, apart)...)), Targets: []string{"http://" + l.Addr().String()},
+		Traffic: gameday.TrafficPlan{
+			Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second), Retries: 1, RetryGap: gameday.Duration(200 * time.Millisecond),
+		},
+	}, false)
+	<-done
+	m := traffic.Fidelity.Messages
+	require.EqualValues(t, 1, m.Conversations)
+	require.EqualValues(t, 1, m.Sent)
+	require.Equal(t, Tally{causeCall: 2, causeHandset: 3}, Tally(m.Unsent))
+	require.EqualValues(t, 1, traffic.Fidelity.Retries)
 }

@@ -346,9 +346,13 @@ func (s *shard) streamHeard(st *h2stream) {
 func (s *shard) streamEnded(st *h2stream, err error, refused bool) {
 	c := st.slot
 	c.cancel = nil
-	if st.call != nil {
+	refused = refused && !st.heard
+	switch {
+	case st.call == nil:
+	case refused && s.mayResend(c, c.current, outcome{refused: true}):
+		s.retract(st.call, c.current)
+	default:
 		s.hangUp(st.call, err)
-		refused = false // some of it may have been said
 	}
 	s.answered(c, c.current, outcome{answer: st.answer, err: err, began: !refused, refused: refused, dead: err != nil})
 }
