@@ -12,10 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/gameday-dev/gameday"
+	"github.com/gameday-dev/gameday/internal/exposition"
 	"github.com/gameday-dev/gameday/internal/linkproxy"
 )
 
@@ -98,10 +96,8 @@ func (l *Link) serve(t testing.TB) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(l.proxy.Collector())
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", exposition.Handler(l.proxy.Expose))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -1,85 +1,100 @@
 package linkproxy
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/gameday-dev/gameday/internal/exposition"
 )
 
-var linkLabels = []string{"src", "dst", "src_zone", "dst_zone"}
-
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
-
-// collector exports the counters of a proxy.
-type collector struct {
-	stats       *stats
-	requests    *prometheus.Desc
-	sliding     *prometheus.Desc
-	connections *prometheus.Desc
-	active      *prometheus.Desc
-	bytes       *prometheus.Desc
-	delay       *prometheus.Desc
-}
-
-var _ prometheus.Collector = (*collector)(nil)
-
-// Collector returns the gameday_link_* series of the proxy.
-func (p *Proxy) Collector() prometheus.Collector {
-	with := func(more ...string) []string { return append(slices.Clone(linkLabels), more...) }
-	return &collector{
-		stats:       p.stats,
-		requests:    describe("gameday_link_requests_total", "Requests seen on a link, by the code of their answer; none when unanswered.", with("code")...),
-		sliding:     describe("gameday_link_sliding_1s_max", "Most requests within any second that ended in the last two, in steps of 100 ms.", "src", "dst", "code"),
-		connections: describe("gameday_link_connections_total", "Connections asked for on a link: opened, refused by the callee, cut by a rule, limited by the proxy.", with("outcome")...),
-		active:      describe("gameday_link_connections_active", "Connections open on a link now.", linkLabels...),
-		bytes:       describe("gameday_link_bytes_total", "Bytes read from the sender on a link.", with("direction")...),
-		delay:       describe("gameday_link_delay_seconds", "Delay that the proxy added to chunks, measured; chunks of plain connections are not in it.", with("direction")...),
+// Expose adds the gameday_link_* series of the proxy to a page.
+func (p *Proxy) Expose(page *exposition.Page) {
+	links, rates := p.stats.all()
+	page.Family("gameday_link_requests_total", exposition.Counter, "Requests seen on a link, by the code of their answer; none when unanswered.")
+	for _, l := range links {
+		l.expose(page)
+	}
+	page.Family("gameday_link_sliding_1s_max", exposition.Gauge, "Most requests within any second that ended in the last two, in steps of 100 ms.")
+	since := time.Since(p.stats.start)
+	for _, r := range rates {
+		page.Add("", r.labels, float64(r.peak(since)))
+	}
+	page.Family("gameday_link_connections_total", exposition.Counter, "Connections asked for on a link: opened, refused by the callee, cut by a rule, limited by the proxy.")
+	for _, l := range links {
+		page.Add("", l.labels.cut, float64(l.cut.Load()))
+		page.Add("", l.labels.limited, float64(l.limited.Load()))
+		page.Add("", l.labels.opened, float64(l.opened.Load()))
+		page.Add("", l.labels.refused, float64(l.refused.Load()))
+	}
+	page.Family("gameday_link_connections_active", exposition.Gauge, "Connections open on a link now.")
+	for _, l := range links {
+		page.Add("", l.labels.link, float64(l.active.Load()))
+	}
+	page.Family("gameday_link_bytes_total", exposition.Counter, "Bytes read from the sender on a link.")
+	for _, l := range links {
+		for _, dir := range directions {
+			page.Add("", l.labels.directions[dir], float64(l.bytes[dir].Load()))
+		}
+	}
+	page.Family("gameday_link_delay_seconds", exposition.Summary, "Delay that the proxy added to chunks, measured; chunks of plain connections are not in it.")
+	for _, l := range links {
+		for _, dir := range directions {
+			d := &l.delays[dir]
+			page.Add("_sum", l.labels.directions[dir], time.Duration(d.nanoseconds.Load()).Seconds())
+			page.Add("_count", l.labels.directions[dir], float64(d.count.Load()))
+		}
 	}
 }
 
-// Describe sends the descriptions of all series.
-func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.requests, c.sliding, c.connections, c.active, c.bytes, c.delay} {
-		ch <- d
+var directions = [...]Direction{Request, Response}
+
+// expose adds the requests so far, in the order of their codes.
+func (l *link) expose(page *exposition.Page) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, code := range slices.Sorted(maps.Keys(l.requests)) {
+		t := l.requests[code]
+		page.Add("", t.labels, float64(t.count))
 	}
 }
 
-// Collect sends the counters as they are now.
-func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	for _, l := range c.stats.all() {
-		c.collectLink(ch, l)
-	}
-	since := time.Since(c.stats.start)
-	c.stats.mu.Lock()
-	rates := maps.Clone(c.stats.rates)
-	c.stats.mu.Unlock()
-	for key, r := range rates {
-		ch <- prometheus.MustNewConstMetric(c.sliding, prometheus.GaugeValue, float64(r.peak(since)), key.src, key.dst, key.code)
-	}
+// linkLabels are the labels of a link's series, which are the same on every page.
+type linkLabels struct {
+	link, opened, refused, cut, limited exposition.Labels
+	directions                          [3]exposition.Labels // by Direction
 }
 
-func (c *collector) collectLink(ch chan<- prometheus.Metric, l *link) {
-	with := func(more ...string) []string {
-		return append([]string{l.key.src, l.key.dst, l.key.srcZone, l.key.dstZone}, more...)
+func (k linkKey) labels() (all linkLabels) {
+	outcome := func(of string) exposition.Labels {
+		return exposition.LabelsOf("dst", k.dst, "dst_zone", k.dstZone, "outcome", of, "src", k.src, "src_zone", k.srcZone)
 	}
-	counter := func(d *prometheus.Desc, value int64, more string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), with(more)...)
+	all.link = exposition.LabelsOf("dst", k.dst, "dst_zone", k.dstZone, "src", k.src, "src_zone", k.srcZone)
+	all.opened, all.refused, all.cut, all.limited = outcome("opened"), outcome("refused"), outcome("cut"), outcome("limited")
+	for _, dir := range directions {
+		all.directions[dir] = exposition.LabelsOf("direction", dir.String(), "dst", k.dst, "dst_zone", k.dstZone, "src", k.src, "src_zone", k.srcZone)
 	}
-	for code, n := range l.counts() {
-		counter(c.requests, n, code)
-	}
-	counter(c.connections, l.opened.Load(), "opened")
-	counter(c.connections, l.refused.Load(), "refused")
-	counter(c.connections, l.cut.Load(), "cut")
-	counter(c.connections, l.limited.Load(), "limited")
-	ch <- prometheus.MustNewConstMetric(c.active, prometheus.GaugeValue, float64(l.active.Load()), with()...)
-	for _, dir := range []Direction{Request, Response} {
-		counter(c.bytes, l.bytes[dir].Load(), dir.String())
-		d := &l.delays[dir]
-		ch <- prometheus.MustNewConstSummary(c.delay, uint64(d.count.Load()), time.Duration(d.nanoseconds.Load()).Seconds(), nil, with(dir.String())...)
-	}
+	return all
+}
+
+// answered returns the labels of the requests that were answered with code.
+func (k linkKey) answered(code string) exposition.Labels {
+	return exposition.LabelsOf("code", code, "dst", k.dst, "dst_zone", k.dstZone, "src", k.src, "src_zone", k.srcZone)
+}
+
+func (k rateKey) labels() exposition.Labels {
+	return exposition.LabelsOf("code", k.code, "dst", k.dst, "src", k.src)
+}
+
+// all returns the links and the rates, each in the order of their names.
+func (s *stats) all() ([]*link, []*rate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	links := slices.SortedFunc(maps.Values(s.links), func(a, b *link) int {
+		return cmp.Or(cmp.Compare(a.key.src, b.key.src), cmp.Compare(a.key.dst, b.key.dst),
+			cmp.Compare(a.key.srcZone, b.key.srcZone), cmp.Compare(a.key.dstZone, b.key.dstZone))
+	})
+	rates := slices.SortedFunc(maps.Values(s.rates), func(a, b *rate) int { return cmp.Compare(a.labels, b.labels) })
+	return links, rates
 }

@@ -12,6 +12,6 @@
 // Toxiproxy's toxics for the rest. [Proxy.SetRules] acts on
 // established connections as well as on new ones.
 //
-// [Proxy.Collector] exports what was seen as gameday_link_* series: the truth about who called whom,
+// [Proxy.Expose] shows what was seen as gameday_link_* series: the truth about who called whom,
 // whatever the processes say of themselves. See ExampleProxy.
 package linkproxy

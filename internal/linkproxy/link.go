@@ -1,11 +1,11 @@
 package linkproxy
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gameday-dev/gameday/internal/exposition"
 )
 
 // linkKey names a link: all connections between two services in two zones.
@@ -13,7 +13,8 @@ type linkKey struct{ src, srcZone, dst, dstZone string }
 
 // link counts what happens on one link.
 type link struct {
-	key linkKey
+	key    linkKey
+	labels linkLabels
 
 	opened  atomic.Int64 // connections forwarded
 	refused atomic.Int64 // connections that found nobody listening, or no healthy backend
@@ -31,8 +32,9 @@ type link struct {
 
 // tally counts the requests of one code on one link.
 type tally struct {
-	count int64 // guarded by the link's mu
-	rate  *rate
+	labels exposition.Labels
+	count  int64 // guarded by the link's mu
+	rate   *rate
 }
 
 // count records one request that was answered with code.
@@ -40,23 +42,12 @@ func (l *link) count(code string) {
 	l.mu.Lock()
 	t := l.requests[code]
 	if t == nil {
-		t = &tally{rate: l.rate(code)}
+		t = &tally{labels: l.key.answered(code), rate: l.rate(code)}
 		l.requests[code] = t
 	}
 	t.count++
 	l.mu.Unlock()
 	t.rate.add(time.Since(l.start))
-}
-
-// counts returns the requests so far, by code.
-func (l *link) counts() map[string]int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	counts := make(map[string]int64, len(l.requests))
-	for code, t := range l.requests {
-		counts[code] = t.count
-	}
-	return counts
 }
 
 // delays sums what the pipes added to chunks.
@@ -90,7 +81,7 @@ func (s *stats) link(from, to Peer) *link {
 	l := s.links[key]
 	if l == nil {
 		l = &link{
-			key: key, start: s.start, requests: map[string]*tally{},
+			key: key, labels: key.labels(), start: s.start, requests: map[string]*tally{},
 			rate: func(code string) *rate { return s.rate(rateKey{key.src, key.dst, code}) },
 		}
 		s.links[key] = l
@@ -103,24 +94,10 @@ func (s *stats) rate(key rateKey) *rate {
 	defer s.mu.Unlock()
 	r := s.rates[key]
 	if r == nil {
-		r = &rate{}
+		r = &rate{labels: key.labels()}
 		s.rates[key] = r
 	}
 	return r
-}
-
-func (s *stats) all() []*link {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	links := make([]*link, 0, len(s.links))
-	for _, l := range s.links {
-		links = append(links, l)
-	}
-	slices.SortFunc(links, func(a, b *link) int {
-		return cmp.Or(cmp.Compare(a.key.src, b.key.src), cmp.Compare(a.key.dst, b.key.dst),
-			cmp.Compare(a.key.srcZone, b.key.srcZone), cmp.Compare(a.key.dstZone, b.key.dstZone))
-	})
-	return links
 }
 
 const (
@@ -132,8 +109,9 @@ const (
 
 // rate counts requests in slots of 100 ms and knows the highest sliding second of late.
 type rate struct {
-	mu    sync.Mutex
-	slots [rateSlots]struct {
+	labels exposition.Labels
+	mu     sync.Mutex
+	slots  [rateSlots]struct {
 		number int64 // slots since the start; a slot of an older lap is empty
 		count  int64
 	}

@@ -2,6 +2,7 @@ package linkproxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/internal/exposition"
 )
 
 var (
@@ -446,7 +448,7 @@ func TestRequestsAreCountedByLinkAndCode(t *testing.T) {
 	require.NoError(t, err)
 	client.CloseIdleConnections()
 
-	seen := scrape(t, w.Collector())
+	seen := scrape(t, w.Proxy)
 	for _, line := range []string{
 		`gameday_link_requests_total{code="200",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 3`,
 		`gameday_link_requests_total{code="404",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 1`,
@@ -458,14 +460,14 @@ func TestRequestsAreCountedByLinkAndCode(t *testing.T) {
 	require.NotContains(t, seen, `code="none"`, "a probe is not a request")
 }
 
-// scrape returns what a collector exports, as text.
-func scrape(t testing.TB, c prometheus.Collector) string {
+// scrape returns what a proxy exposes, after a look at its form.
+func scrape(t testing.TB, p *Proxy) string {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	require.NoError(t, registry.Register(c))
 	page := httptest.NewRecorder()
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	require.Equal(t, http.StatusOK, page.Code, page.Body)
+	exposition.Handler(p.Expose).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	problems, err := promlint.New(bytes.NewReader(page.Body.Bytes())).Lint()
+	require.NoError(t, err)
+	require.Empty(t, problems)
 	return page.Body.String()
 }
 

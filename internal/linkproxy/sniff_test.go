@@ -137,7 +137,7 @@ func TestRequestsOfARealHTTP2ClientAreCounted(t *testing.T) {
 		_, _ = io.Copy(io.Discard, answer.Body)
 		_ = answer.Body.Close()
 	}
-	seen := scrape(t, w.Collector())
+	seen := scrape(t, w.Proxy)
 	require.Contains(t, seen, `gameday_link_requests_total{code="200",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 2`)
 	require.Contains(t, seen, `gameday_link_requests_total{code="429",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 1`)
 }

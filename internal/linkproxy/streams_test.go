@@ -128,7 +128,7 @@ func (w *world) swallowed(t *testing.T, connections int) {
 // counts returns the requests by code, without the rest of their labels.
 func counts(t *testing.T, w *world) string {
 	var all []string
-	for line := range strings.Lines(scrape(t, w.Collector())) {
+	for line := range strings.Lines(scrape(t, w.Proxy)) {
 		if rest, ok := strings.CutPrefix(line, "gameday_link_requests_total{"); ok {
 			code, _, _ := strings.Cut(rest, ",")
 			all = append(all, code+line[strings.Index(line, "}"):])

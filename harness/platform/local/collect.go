@@ -3,87 +3,64 @@ package local
 import (
 	"maps"
 	"net/http"
+	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/gameday-dev/gameday/internal/exposition"
 )
 
-// truth exports what the supervisor knows of the topology from outside of it. An instance is alive when its
-// process runs, has been healthy, is neither paused nor draining, and no fault cuts everybody off from it.
-type truth struct {
-	s         *Supervisor
-	instances *prometheus.Desc
-	up        *prometheus.Desc
-	starts    *prometheus.Desc
-	active    *prometheus.Desc
-	ended     *prometheus.Desc
+// metrics serves the truth and the links.
+func (s *Supervisor) metrics() http.Handler {
+	return exposition.Handler(func(page *exposition.Page) {
+		s.expose(page)
+		s.proxy.Expose(page)
+	})
 }
 
-var _ prometheus.Collector = (*truth)(nil)
-
-func newTruth(s *Supervisor) *truth {
-	describe := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, labels, nil)
+// expose adds what the supervisor knows of the topology from outside of it. An instance is alive when its process runs, has
+// been healthy, is neither paused nor draining, and no fault cuts everybody off from it.
+func (s *Supervisor) expose(page *exposition.Page) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	instances := s.sorted()
+	s.exposeAlive(page, instances)
+	page.Family("gameday_instance_starts_total", exposition.Counter, "How often an instance was started.")
+	for _, in := range instances {
+		page.Add("", exposition.LabelsOf("subject", in.service.Name, "subject_zone", in.zone.Name, "target", in.name), float64(in.starts))
 	}
-	return &truth{
-		s:         s,
-		instances: describe("gameday_truth_instances", "Instances of a service, alive or not.", "subject", "alive"),
-		up:        describe("gameday_truth_instance_up", "Whether an instance is alive.", "subject", "subject_zone", "subject_version", "target"),
-		starts:    describe("gameday_instance_starts_total", "How often an instance was started.", "subject", "subject_zone", "target"),
-		active:    describe("gameday_fault_active", "A fault that the platform holds, by what it changed.", "fault", "target"),
-		ended:     describe("gameday_fault_ended_total", "Faults that are held no more, by what ended them.", "why"),
+	page.Family("gameday_fault_active", exposition.Gauge, "A fault that the platform holds, by what it changed.")
+	for _, f := range s.sortedFaults() {
+		what := f.describe()
+		slices.Sort(what)
+		for _, one := range slices.Compact(what) {
+			page.Add("", exposition.LabelsOf("fault", f.grip.Fault, "target", one), 1)
+		}
+	}
+	page.Family("gameday_fault_ended_total", exposition.Counter, "Faults that are held no more, by what ended them.")
+	why := map[string]int{"released": 0, "deadline": 0, "lease": 0}
+	maps.Copy(why, s.endings)
+	for _, cause := range slices.Sorted(maps.Keys(why)) {
+		page.Add("", exposition.LabelsOf("why", cause), float64(why[cause]))
 	}
 }
 
-// Describe sends the descriptions of all series.
-func (t *truth) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{t.instances, t.up, t.starts, t.active, t.ended} {
-		ch <- d
-	}
-}
-
-// Collect sends the truth of this moment.
-func (t *truth) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-	}
-	counter := func(d *prometheus.Desc, value float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
-	}
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
+// exposeAlive adds which instances are alive, and how many of each service; s.mu is held.
+func (s *Supervisor) exposeAlive(page *exposition.Page, instances []*instance) {
 	alive, dead := map[string]int{}, map[string]int{}
-	for _, service := range t.s.config.Topology.Services {
-		alive[service.Name], dead[service.Name] = 0, 0
-	}
-	for _, in := range t.s.sorted() {
+	page.Family("gameday_truth_instance_up", exposition.Gauge, "Whether an instance is alive.")
+	for _, in := range instances {
 		up := 0.0
-		if t.s.alive(in) {
+		if s.alive(in) {
 			up = 1
 			alive[in.service.Name]++
 		} else {
 			dead[in.service.Name]++
 		}
-		gauge(t.up, up, in.service.Name, in.zone.Name, in.service.Version, in.name)
-		counter(t.starts, float64(in.starts), in.service.Name, in.zone.Name, in.name)
+		page.Add("", exposition.LabelsOf("subject", in.service.Name, "subject_version", in.service.Version, "subject_zone", in.zone.Name, "target", in.name), up)
 	}
-	for service := range alive {
-		gauge(t.instances, float64(alive[service]), service, "true")
-		gauge(t.instances, float64(dead[service]), service, "false")
-	}
-	for _, f := range t.s.faults {
-		seen := map[string]bool{}
-		for _, what := range f.describe() {
-			if !seen[what] {
-				seen[what] = true
-				gauge(t.active, 1, f.grip.Fault, what)
-			}
-		}
-	}
-	why := map[string]int{"released": 0, "deadline": 0, "lease": 0}
-	maps.Copy(why, t.s.endings)
-	for cause, n := range why {
-		counter(t.ended, float64(n), cause)
+	page.Family("gameday_truth_instances", exposition.Gauge, "Instances of a service, alive or not.")
+	for _, service := range s.config.Topology.Services {
+		page.Add("", exposition.LabelsOf("alive", "false", "subject", service.Name), float64(dead[service.Name]))
+		page.Add("", exposition.LabelsOf("alive", "true", "subject", service.Name), float64(alive[service.Name]))
 	}
 }
 
@@ -101,11 +78,4 @@ func (s *Supervisor) paused(p *process) bool {
 		}
 	}
 	return false
-}
-
-// metrics serves the truth and the links.
-func (s *Supervisor) metrics() http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(newTruth(s), s.proxy.Collector())
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
