@@ -10,8 +10,8 @@ type chunk struct {
 	space []byte // all of the buffer; nil when data lies elsewhere
 	data  []byte
 
-	read time.Time // when; set for chunks that a pipe takes
-	due  time.Time // not to be written before; a line's
+	read time.Time // when; set for chunks that are delayed
+	due  time.Time // not to be written before
 	next *chunk    // in a list of chunks, in the order of the stream
 }
 
@@ -35,7 +35,7 @@ func newChunk(size int) *chunk {
 }
 
 func (c *chunk) free() {
-	c.data, c.next = nil, nil
+	*c = chunk{space: c.space}
 	switch len(c.space) {
 	case smallChunk:
 		smallChunks.Put(c)

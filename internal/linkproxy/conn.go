@@ -12,6 +12,7 @@ type conn struct {
 	from, to       Peer
 	link           *link
 	caller, callee *net.TCPConn
+	relay          *relay // while a loop carries the connection, or until it did; nil when goroutines did all along
 	up, down       *flow
 	sniffer        *sniffer
 	broken         sync.Once
@@ -19,16 +20,24 @@ type conn struct {
 
 // newConn prepares a connection; seed and number fix its jitter.
 func newConn(from, to Peer, l *link, caller, callee *net.TCPConn, seed, number uint64) *conn {
-	c := &conn{from: from, to: to, link: l, caller: caller, callee: callee, sniffer: newSniffer(l.count)}
+	c := &conn{from: from, to: to, link: l, sniffer: newSniffer(l.count)}
 	c.up = &flow{
-		conn: c, dir: Request, src: caller, dst: callee, seen: c.sniffer.request,
+		conn: c, dir: Request, seen: c.sniffer.request,
 		rand: rand.New(rand.NewPCG(seed, 2*number)),
 	}
 	c.down = &flow{
-		conn: c, dir: Response, src: callee, dst: caller, seen: c.sniffer.response,
+		conn: c, dir: Response, seen: c.sniffer.response,
 		rand: rand.New(rand.NewPCG(seed, 2*number+1)),
 	}
+	c.attach(caller, callee)
 	return c
+}
+
+// attach gives the connection its sockets.
+func (c *conn) attach(caller, callee *net.TCPConn) {
+	c.caller, c.callee = caller, callee
+	c.up.src, c.up.dst = caller, callee
+	c.down.src, c.down.dst = callee, caller
 }
 
 // apply makes the connection feel cond. It does not block on the connection.
@@ -40,24 +49,37 @@ func (c *conn) apply(cond condition) {
 	}
 	c.up.set(cond.request)
 	c.down.set(cond.response)
+	if c.relay != nil {
+		c.relay.set(cond)
+	}
 }
 
 // run forwards both directions until both have ended.
 func (c *conn) run() {
 	c.link.opened.Add(1)
 	c.link.active.Add(1)
+	if c.relay == nil || c.relay.wait() {
+		c.copy()
+	}
+	c.sniffer.close()
+	c.link.active.Add(-1)
+}
+
+// copy forwards both directions with a goroutine each.
+func (c *conn) copy() {
 	var wg sync.WaitGroup
 	wg.Go(c.down.run)
 	c.up.run()
 	wg.Wait()
 	_ = c.caller.Close() // already closed after an abort
 	_ = c.callee.Close()
-	c.sniffer.close()
-	c.link.active.Add(-1)
 }
 
 // abort resets both sides. What the pipes hold back is lost, as it would be in a broken network.
 func (c *conn) abort() {
+	if c.relay != nil && c.relay.abort() {
+		return
+	}
 	c.broken.Do(func() {
 		reset(c.caller)
 		reset(c.callee)

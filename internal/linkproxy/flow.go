@@ -19,6 +19,8 @@ type flow struct {
 	want atomic.Pointer[shape] // what the rules ask for; nil is plain
 	rand *rand.Rand
 
+	rest *chunk // what a loop could not write any more: first of all
+
 	mu   sync.Mutex // guards pipe against reshaping from outside; the reader alone replaces it
 	pipe *pipe      // nil while plain
 }
@@ -51,6 +53,7 @@ func (f *flow) release() {
 
 // run copies until the source ends or the connection breaks.
 func (f *flow) run() {
+	f.writeRest()
 	c := newChunk(smallChunk)
 	for {
 		n, err := f.src.Read(c.space)
@@ -66,6 +69,18 @@ func (f *flow) run() {
 			return
 		}
 	}
+}
+
+func (f *flow) writeRest() {
+	for c := f.rest; c != nil; c = c.next {
+		if _, err := f.dst.Write(c.data); err != nil {
+			f.conn.abort() // the next read says so
+			break
+		}
+		f.conn.link.delivered(f.dir, c)
+	}
+	freeAll(f.rest)
+	f.rest = nil
 }
 
 // forward takes c over and returns a chunk for the next read.

@@ -13,11 +13,11 @@ import (
 // held, and by itself otherwise, so that a chunk costs one wake-up, when it is due. One that is not delayed
 // costs none: the sender writes it.
 type line struct {
-	base, jitter time.Duration
-	rand         *rand.Rand    // of this direction of this connection alone: a run repeats from its seed
-	write        func(*chunk)  // takes a list over
-	timer        *time.Timer   // wakes the goroutine
-	done         chan struct{} // closed when it has ended
+	shape *shape
+	rand  *rand.Rand
+	write func(*chunk)  // takes a list over
+	timer *time.Timer   // wakes the goroutine
+	done  chan struct{} // closed when it has ended
 
 	mu          sync.Mutex
 	room        *sync.Cond // the line is no longer full
@@ -31,7 +31,7 @@ type line struct {
 // newLine starts a line with the latency and jitter of s in front of write, which one goroutine calls at a time.
 func newLine(s *shape, r *rand.Rand, write func(*chunk)) *line {
 	l := &line{
-		base: s.latency, jitter: s.jitter, rand: r, write: write,
+		shape: s, rand: r, write: write,
 		timer: time.NewTimer(time.Hour), done: make(chan struct{}), idle: true,
 	}
 	l.timer.Stop()
@@ -40,23 +40,11 @@ func newLine(s *shape, r *rand.Rand, write func(*chunk)) *line {
 	return l
 }
 
-// limit bounds the chunks in flight: one a millisecond and some to spare, up to 1,024.
-func (l *line) limit() int {
-	return min(1024, 64+int((l.base+l.jitter)/time.Millisecond))
-}
-
-func (l *line) delay() time.Duration {
-	if l.jitter <= 0 {
-		return l.base
-	}
-	return max(0, l.base-l.jitter+time.Duration(l.rand.Int64N(2*int64(l.jitter)+1)))
-}
-
 // send takes c over; it blocks while the line is full.
 func (l *line) send(c *chunk) {
-	c.due = c.read.Add(l.delay())
+	c.due = c.read.Add(l.shape.delay(l.rand))
 	l.mu.Lock()
-	for l.held >= l.limit() {
+	for l.held >= l.shape.inFlight() {
 		l.room.Wait()
 	}
 	wait := time.Until(c.due)

@@ -127,7 +127,7 @@ func TestWhatIsNotDelayedWaitsForWhatIsHeldBeforeIt(t *testing.T) {
 func TestAFullLineBlocksUntilSomethingLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, out := newTestLine(5*ms, 0)
-		for range l.limit() {
+		for range l.shape.inFlight() {
 			l.send(read("a"))
 		}
 		start := time.Now()
@@ -155,7 +155,7 @@ func TestFlushLetsGoAtOnceAndForGood(t *testing.T) {
 func TestFlushLetsGoOfASenderThatWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, out := newTestLine(time.Hour, 0)
-		for range l.limit() {
+		for range l.shape.inFlight() {
 			l.send(read("a"))
 		}
 		var sent sync.WaitGroup
@@ -169,7 +169,7 @@ func TestFlushLetsGoOfASenderThatWaitsForRoom(t *testing.T) {
 			require.Zero(t, one.after)
 			text = append(text, one.text...)
 		}
-		require.Len(t, text, l.limit()+1)
-		require.Equal(t, byte('b'), text[l.limit()])
+		require.Len(t, text, l.shape.inFlight()+1)
+		require.Equal(t, byte('b'), text[l.shape.inFlight()])
 	})
 }

@@ -50,6 +50,13 @@ func (l *link) count(code string) {
 	t.rate.add(time.Since(l.start))
 }
 
+// delivered records a chunk that was written, if it was one to be delayed.
+func (l *link) delivered(dir Direction, c *chunk) {
+	if !c.read.IsZero() {
+		l.delays[dir].add(time.Since(c.read))
+	}
+}
+
 // delays sums what the pipes added to chunks.
 type delays struct {
 	count, nanoseconds atomic.Int64

@@ -25,7 +25,7 @@ func newPipe(s *shape, r *rand.Rand, to *socket) *pipe {
 		p.chain = newChain(toxics, s.lossy(), to)
 		write = p.chain.write
 	}
-	if s.latency > 0 || s.jitter > 0 {
+	if s.late() {
 		p.line = newLine(s, r, write)
 	}
 	return p

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,8 @@ type Config struct {
 	Seed uint64
 	// MaxConns bounds the connections open at a time; each costs two file descriptors. 8,000 when 0.
 	MaxConns int
+
+	goroutines bool // carry all connections, as where there is no epoll
 }
 
 // Backend is a process that can be reached through the proxy.
@@ -45,6 +48,7 @@ type Proxy struct {
 	stats  *stats
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
+	loops  []*loop         // carry connections in turn; none where the system has no epoll
 	ctx    context.Context // ends dials when the proxy closes; no request's context lives that long
 
 	mu        sync.Mutex
@@ -53,6 +57,7 @@ type Proxy struct {
 	conns     map[*conn]struct{}
 	listeners map[netip.AddrPort]*net.TCPListener
 	opened    map[linkKey]uint64 // connections so far, which number the next one
+	carried   uint64             // connections so far, which choose a loop in turn
 	turns     atomic.Uint64
 }
 
@@ -68,12 +73,30 @@ func New(config Config) *Proxy {
 		config.MaxConns = 8000
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Proxy{
+	p := &Proxy{
 		config: config, stats: newStats(), ctx: ctx, stop: stop,
 		conns:     map[*conn]struct{}{},
 		listeners: map[netip.AddrPort]*net.TCPListener{},
 		opened:    map[linkKey]uint64{},
 	}
+	if !config.goroutines {
+		p.loops = newLoops()
+	}
+	return p
+}
+
+// newLoops returns a loop for every other processor that Go uses. There are fewer, or none, where the system has not enough
+// descriptors, or no epoll: goroutines can do all that loops do.
+func newLoops() []*loop {
+	var all []*loop
+	for range (runtime.GOMAXPROCS(0) + 1) / 2 {
+		l, err := newLoop()
+		if err != nil {
+			break
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 // Open starts to listen on the backend's public port. A port that is open already stays open.
@@ -141,6 +164,8 @@ func (p *Proxy) Close() {
 	p.stop()
 	p.mu.Lock()
 	p.closed = true
+	loops := p.loops
+	p.loops = nil // of which somebody closes each once
 	for at, l := range p.listeners {
 		_ = l.Close()
 		delete(p.listeners, at)
@@ -150,6 +175,9 @@ func (p *Proxy) Close() {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
+	for _, l := range loops {
+		l.stop()
+	}
 }
 
 // listen opens a port and serves it with the choice of backend that choose makes for its address.
@@ -250,6 +278,11 @@ func (p *Proxy) admit(from, to Peer, l *link, caller, callee *net.TCPConn) (*con
 	p.opened[l.key]++
 	c := newConn(from, to, l, caller, callee, p.config.Seed^l.key.hash(), p.opened[l.key])
 	p.conns[c] = struct{}{}
-	c.apply(p.condition(from, to))
+	cond := p.condition(from, to)
+	if n := uint64(len(p.loops)); n > 0 {
+		c.relay = p.loops[p.carried%n].carry(c, cond)
+		p.carried++
+	}
+	c.apply(cond)
 	return c, true
 }

@@ -39,6 +39,12 @@ type world struct {
 	backend Backend
 }
 
+// eitherWay runs a test with loops, where there are any, and with goroutines alone.
+func eitherWay(t *testing.T, test func(*testing.T, Config)) {
+	t.Run("loops", func(t *testing.T) { test(t, Config{}) })
+	t.Run("goroutines", func(t *testing.T) { test(t, Config{goroutines: true}) })
+}
+
 func freePort(t testing.TB, addr netip.Addr) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp4", netip.AddrPortFrom(addr, 0).String())
@@ -147,111 +153,123 @@ func TestTheCalleeSeesTheCallersAddress(t *testing.T) {
 }
 
 func TestAPlainConnectionCarriesLargeBodiesUnchanged(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveEcho(t)
-	c := w.dial(t)
-	const size = 3 << 20
-	go func() {
-		_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
-		_ = c.CloseWrite()
-	}()
-	requirePattern(t, c, size)
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		c := w.dial(t)
+		const size = 3 << 20
+		go func() {
+			_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
+			_ = c.CloseWrite()
+		}()
+		requirePattern(t, c, size)
+	})
 }
 
 func TestAShapedConnectionCarriesLargeBodiesUnchanged(t *testing.T) {
-	w := newWorld(t, Config{Latency: func(_, _ Peer) time.Duration { return 5 * time.Millisecond }})
-	w.serveEcho(t)
-	c := w.dial(t)
-	const size = 1 << 20
-	go func() {
-		_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
-		_ = c.CloseWrite()
-	}()
-	requirePattern(t, c, size)
+	eitherWay(t, func(t *testing.T, config Config) {
+		config.Latency = func(_, _ Peer) time.Duration { return 5 * time.Millisecond }
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		c := w.dial(t)
+		const size = 1 << 20
+		go func() {
+			_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
+			_ = c.CloseWrite()
+		}()
+		requirePattern(t, c, size)
+	})
 }
 
 func TestRulesThatComeAndGoDuringATransferLoseNothing(t *testing.T) {
-	w := newWorld(t, Config{Seed: 7})
-	w.serveEcho(t)
-	c := w.dial(t)
-	const size = 4 << 20
-	stop := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		shapes := [][]Rule{
-			nil,
-			{{To: toPromotion, Latency: 3 * time.Millisecond, Jitter: 2 * time.Millisecond}},
-			{{To: toPromotion, Bandwidth: 50_000_000}},
-			{{To: toPromotion, Latency: time.Millisecond}, {To: toPromotion, SlowClose: time.Millisecond}},
-		}
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			case <-time.After(2 * time.Millisecond):
-				w.SetRules(shapes[i%len(shapes)])
+	eitherWay(t, func(t *testing.T, config Config) {
+		config.Seed = 7
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		c := w.dial(t)
+		const size = 4 << 20
+		stop := make(chan struct{})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			shapes := [][]Rule{
+				nil,
+				{{To: toPromotion, Latency: 3 * time.Millisecond, Jitter: 2 * time.Millisecond}},
+				{{To: toPromotion, Bandwidth: 50_000_000}},
+				{{To: toPromotion, Latency: time.Millisecond}, {To: toPromotion, SlowClose: time.Millisecond}},
 			}
-		}
-	}()
-	go func() {
-		_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
-		_ = c.CloseWrite()
-	}()
-	requirePattern(t, c, size)
-	close(stop)
-	<-stopped
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(2 * time.Millisecond):
+					w.SetRules(shapes[i%len(shapes)])
+				}
+			}
+		}()
+		go func() {
+			_, _ = io.Copy(c, io.LimitReader(pattern{}, size))
+			_ = c.CloseWrite()
+		}()
+		requirePattern(t, c, size)
+		close(stop)
+		<-stopped
+	})
 }
 
 func TestLatencyActsOnNewAndEstablishedConnectionsInEitherDirection(t *testing.T) {
-	const added = 80 * time.Millisecond
-	for _, row := range []struct {
-		about string
-		rule  Rule
-		least time.Duration
-	}{
-		{"the request is late", Rule{To: toPromotion, Direction: Request, Latency: added}, added},
-		{"the response is late", Rule{To: toPromotion, Direction: Response, Latency: added}, added},
-		{"both are late", Rule{To: toPromotion, Latency: added}, 2 * added},
-		{"jitter never takes more than it may", Rule{To: toPromotion, Direction: Request, Latency: added, Jitter: added / 4}, added * 3 / 4},
-	} {
-		t.Run(row.about, func(t *testing.T) {
-			w := newWorld(t, Config{})
-			w.serveEcho(t)
-			established := w.dial(t)
-			echo(t, established)
-			w.SetRules([]Rule{row.rule})
-			for _, c := range []net.Conn{established, w.dial(t)} {
-				require.GreaterOrEqual(t, echo(t, c), row.least)
-			}
-		})
-	}
+	eitherWay(t, func(t *testing.T, config Config) {
+		const added = 80 * time.Millisecond
+		for _, row := range []struct {
+			about string
+			rule  Rule
+			least time.Duration
+		}{
+			{"the request is late", Rule{To: toPromotion, Direction: Request, Latency: added}, added},
+			{"the response is late", Rule{To: toPromotion, Direction: Response, Latency: added}, added},
+			{"both are late", Rule{To: toPromotion, Latency: added}, 2 * added},
+			{"jitter never takes more than it may", Rule{To: toPromotion, Direction: Request, Latency: added, Jitter: added / 4}, added * 3 / 4},
+		} {
+			t.Run(row.about, func(t *testing.T) {
+				w := newWorld(t, config)
+				w.serveEcho(t)
+				established := w.dial(t)
+				echo(t, established)
+				w.SetRules([]Rule{row.rule})
+				for _, c := range []net.Conn{established, w.dial(t)} {
+					require.GreaterOrEqual(t, echo(t, c), row.least)
+				}
+			})
+		}
+	})
 }
 
 // What comes in spite of a latency that nobody waits for was not held back by it, however busy the machine is.
 func TestARuleSlowsNothingButWhatItNames(t *testing.T) {
-	for _, row := range []struct {
-		about string
-		rule  Rule
-	}{
-		{"another caller is not touched", Rule{From: Match{Service: "cart"}, To: toPromotion, Latency: time.Hour}},
-		{"another zone is not touched", Rule{To: Match{Service: "promotion", Zone: "z1"}, Latency: time.Hour}},
-		{"the way there is not the way back", Rule{To: Match{Service: "order"}, Latency: time.Hour}},
-	} {
-		t.Run(row.about, func(t *testing.T) {
-			w := newWorld(t, Config{})
-			w.serveEcho(t)
-			established := w.dial(t)
-			w.SetRules([]Rule{row.rule})
-			echo(t, established)
-			echo(t, w.dial(t))
+	eitherWay(t, func(t *testing.T, config Config) {
+		for _, row := range []struct {
+			about string
+			rule  Rule
+		}{
+			{"another caller is not touched", Rule{From: Match{Service: "cart"}, To: toPromotion, Latency: time.Hour}},
+			{"another zone is not touched", Rule{To: Match{Service: "promotion", Zone: "z1"}, Latency: time.Hour}},
+			{"the way there is not the way back", Rule{To: Match{Service: "order"}, Latency: time.Hour}},
+		} {
+			t.Run(row.about, func(t *testing.T) {
+				w := newWorld(t, config)
+				w.serveEcho(t)
+				established := w.dial(t)
+				w.SetRules([]Rule{row.rule})
+				echo(t, established)
+				echo(t, w.dial(t))
+			})
+		}
+		t.Run("a late response leaves the request alone", func(t *testing.T) {
+			w := newWorld(t, config)
+			l := w.listen(t)
+			w.SetRules([]Rule{{To: toPromotion, Direction: Response, Latency: time.Hour}})
+			requireLine(t, l, w.dial(t))
 		})
-	}
-	t.Run("a late response leaves the request alone", func(t *testing.T) {
-		w := newWorld(t, Config{})
-		l := w.listen(t)
-		w.SetRules([]Rule{{To: toPromotion, Direction: Response, Latency: time.Hour}})
-		requireLine(t, l, w.dial(t))
 	})
 }
 
@@ -270,21 +288,23 @@ func requireLine(t *testing.T, l net.Listener, c net.Conn) {
 }
 
 func TestHealingLetsGoOfWhatIsHeldBackAtOnce(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveEcho(t)
-	c := w.dial(t)
-	w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour}})
-	_, err := io.WriteString(c, "hello\n")
-	require.NoError(t, err)
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-	_, err = c.Read(make([]byte, 1))
-	require.ErrorIs(t, err, errTimeout(err))
-	w.SetRules(nil)
-	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
-	var answer [6]byte
-	_, err = io.ReadFull(c, answer[:])
-	require.NoError(t, err)
-	echo(t, c)
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		c := w.dial(t)
+		w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour}})
+		_, err := io.WriteString(c, "hello\n")
+		require.NoError(t, err)
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+		_, err = c.Read(make([]byte, 1))
+		require.ErrorIs(t, err, errTimeout(err))
+		w.SetRules(nil)
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+		var answer [6]byte
+		_, err = io.ReadFull(c, answer[:])
+		require.NoError(t, err)
+		echo(t, c)
+	})
 }
 
 // errTimeout returns err when it is a timeout, and something else than err otherwise.
@@ -297,43 +317,47 @@ func errTimeout(err error) error {
 }
 
 func TestACutBreaksEstablishedConnectionsAndRefusesNewOnes(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveEcho(t)
-	c := w.dial(t)
-	echo(t, c)
-	w.SetRules([]Rule{{From: Match{Service: "order"}, To: toPromotion, Cut: true}})
-	_, err := c.Read(make([]byte, 1))
-	require.True(t, isReset(err), "established: %v", err)
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		c := w.dial(t)
+		echo(t, c)
+		w.SetRules([]Rule{{From: Match{Service: "order"}, To: toPromotion, Cut: true}})
+		_, err := c.Read(make([]byte, 1))
+		require.True(t, isReset(err), "established: %v", err)
 
-	fresh, err := dialFrom(context.Background(), callerAddr, w.backend.Public)
-	if err == nil { // the kernel accepts before the proxy sees it
-		defer fresh.Close()
-		_, err = fresh.Read(make([]byte, 1))
-	}
-	require.True(t, isReset(err), "new: %v", err)
+		fresh, err := dialFrom(context.Background(), callerAddr, w.backend.Public)
+		if err == nil { // the kernel accepts before the proxy sees it
+			defer fresh.Close()
+			_, err = fresh.Read(make([]byte, 1))
+		}
+		require.True(t, isReset(err), "new: %v", err)
 
-	w.SetRules(nil)
-	echo(t, w.dial(t))
+		w.SetRules(nil)
+		echo(t, w.dial(t))
+	})
 }
 
 func TestABlackHoleSwallowsAndHealsWithAResetWhenBytesWereLost(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveEcho(t)
-	idle, busy := w.dial(t), w.dial(t)
-	echo(t, idle)
-	echo(t, busy)
-	w.SetRules([]Rule{{To: toPromotion, BlackHole: true}})
-	_, err := io.WriteString(busy, "lost\n")
-	require.NoError(t, err)
-	require.NoError(t, busy.SetReadDeadline(time.Now().Add(time.Second))) // by then it is swallowed
-	_, err = busy.Read(make([]byte, 1))
-	require.ErrorIs(t, err, errTimeout(err))
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		idle, busy := w.dial(t), w.dial(t)
+		echo(t, idle)
+		echo(t, busy)
+		w.SetRules([]Rule{{To: toPromotion, BlackHole: true}})
+		_, err := io.WriteString(busy, "lost\n")
+		require.NoError(t, err)
+		require.NoError(t, busy.SetReadDeadline(time.Now().Add(time.Second))) // by then it is swallowed
+		_, err = busy.Read(make([]byte, 1))
+		require.ErrorIs(t, err, errTimeout(err))
 
-	w.SetRules(nil)
-	require.NoError(t, busy.SetReadDeadline(time.Now().Add(patience)))
-	_, err = busy.Read(make([]byte, 1))
-	require.True(t, isReset(err), "a stream with a hole in it must not go on: %v", err)
-	echo(t, idle)
+		w.SetRules(nil)
+		require.NoError(t, busy.SetReadDeadline(time.Now().Add(patience)))
+		_, err = busy.Read(make([]byte, 1))
+		require.True(t, isReset(err), "a stream with a hole in it must not go on: %v", err)
+		echo(t, idle)
+	})
 }
 
 func TestABlackHoleOfResponsesStillDeliversRequests(t *testing.T) {
@@ -415,49 +439,53 @@ func TestAnEntryTakesTurnsAmongBackendsThatAreNotCut(t *testing.T) {
 }
 
 func TestClosingEndsHeldBackConnections(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveEcho(t)
-	w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour, SlowClose: time.Hour}})
-	for range 5 {
-		_, err := io.WriteString(w.dial(t), "hello\n")
-		require.NoError(t, err)
-	}
-	done := make(chan struct{})
-	go func() {
-		w.Close()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		t.Fatal("close waits for connections that are held back")
-	}
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveEcho(t)
+		w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour, SlowClose: time.Hour}})
+		for range 5 {
+			_, err := io.WriteString(w.dial(t), "hello\n")
+			require.NoError(t, err)
+		}
+		done := make(chan struct{})
+		go func() {
+			w.Close()
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Fatal("close waits for connections that are held back")
+		}
+	})
 }
 
 func TestRequestsAreCountedByLinkAndCode(t *testing.T) {
-	w := newWorld(t, Config{})
-	w.serveHTTP(t)
-	client := w.client()
-	for _, path := range []string{"/", "/", "/missing", "/"} {
-		answer, err := client.Get("http://promotion" + path)
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		w.serveHTTP(t)
+		client := w.client()
+		for _, path := range []string{"/", "/", "/missing", "/"} {
+			answer, err := client.Get("http://promotion" + path)
+			require.NoError(t, err)
+			_, _ = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+		}
+		_, err := Probe(t.Context(), callerAddr, w.backend.Public)
 		require.NoError(t, err)
-		_, _ = io.Copy(io.Discard, answer.Body)
-		_ = answer.Body.Close()
-	}
-	_, err := Probe(t.Context(), callerAddr, w.backend.Public)
-	require.NoError(t, err)
-	client.CloseIdleConnections()
+		client.CloseIdleConnections()
 
-	seen := scrape(t, w.Proxy)
-	for _, line := range []string{
-		`gameday_link_requests_total{code="200",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 3`,
-		`gameday_link_requests_total{code="404",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 1`,
-		`gameday_link_connections_total{dst="promotion",dst_zone="z3",outcome="opened",src="order",src_zone="z1"} 2`,
-	} {
-		require.Contains(t, seen, line+"\n")
-	}
-	require.Regexp(t, `gameday_link_sliding_1s_max{code="200",dst="promotion",src="order"} [1-3]\n`, seen)
-	require.NotContains(t, seen, `code="none"`, "a probe is not a request")
+		seen := scrape(t, w.Proxy)
+		for _, line := range []string{
+			`gameday_link_requests_total{code="200",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 3`,
+			`gameday_link_requests_total{code="404",dst="promotion",dst_zone="z3",src="order",src_zone="z1"} 1`,
+			`gameday_link_connections_total{dst="promotion",dst_zone="z3",outcome="opened",src="order",src_zone="z1"} 2`,
+		} {
+			require.Contains(t, seen, line+"\n")
+		}
+		require.Regexp(t, `gameday_link_sliding_1s_max{code="200",dst="promotion",src="order"} [1-3]\n`, seen)
+		require.NotContains(t, seen, `code="none"`, "a probe is not a request")
+	})
 }
 
 // scrape returns what a proxy exposes, after a look at its form.

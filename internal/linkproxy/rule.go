@@ -1,6 +1,9 @@
 package linkproxy
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // Peer is one end of a connection.
 type Peer struct{ Service, Zone, Instance string }
@@ -64,6 +67,26 @@ type shape struct {
 
 // lossy reports whether bytes that entered never come out: the stream cannot go on after them.
 func (s shape) lossy() bool { return s.blackHole || s.reset }
+
+// late reports whether chunks are held back.
+func (s shape) late() bool { return s.latency > 0 || s.jitter > 0 }
+
+// toxic reports whether there is more to do than to hold chunks back.
+func (s shape) toxic() bool { return s.bandwidth > 0 || s.blackHole || s.reset || s.slowClose > 0 }
+
+// delay returns how long the next chunk is held back. The random numbers are those of one direction of one connection, so
+// that a run repeats from its seed.
+func (s *shape) delay(r *rand.Rand) time.Duration {
+	if s.jitter <= 0 {
+		return s.latency
+	}
+	return max(0, s.latency-s.jitter+time.Duration(r.Int64N(2*int64(s.jitter)+1)))
+}
+
+// inFlight bounds the chunks that are held back at a time: one a millisecond and some to spare, up to 1,024.
+func (s *shape) inFlight() int {
+	return min(1024, 64+int((s.latency+s.jitter)/time.Millisecond))
+}
 
 func (s *shape) add(r Rule) {
 	s.latency += r.Latency

@@ -14,6 +14,7 @@ type sniffer struct {
 	count   func(code string)
 	kind    atomic.Int32 // protocol, known from the first request bytes
 	waiting atomic.Bool  // HTTP/1: a request was sent and not answered yet
+	last    string       // code that was counted; most are the same
 	http2   *http2Sniffer
 }
 
@@ -92,7 +93,10 @@ func (s *sniffer) response(data []byte) {
 			return // an interim answer; the real one follows
 		}
 		s.waiting.Store(false)
-		s.count(statusText(code))
+		if s.last != string(code) {
+			s.last = statusText(code)
+		}
+		s.count(s.last)
 	case http2:
 		s.http2.response(data)
 	}

@@ -138,83 +138,87 @@ func counts(t *testing.T, w *world) string {
 }
 
 func TestFaultsBreakStreamsAndTheNextOneComesThroughAfterThem(t *testing.T) {
-	const conversations = 3
-	protocols := []struct {
-		name        string
-		open        func(*world, *testing.T, *http.Client) conversation
-		connections int    // of all conversations together
-		counted     string // when they are broken, and one more has been opened
-	}{
-		{"WebSocket", (*world).upgraded, conversations, `code="101"} 4`},
-		{"HTTP/2", (*world).multiplexed, 1, `code="none"} 3`},
-	}
-	for _, row := range []struct {
-		about string
-		rule  Rule
-		fault func(*testing.T, *world, []conversation, int) // with the rule in force; heals what hides the break
-	}{
-		{"a cut resets them", Rule{To: toPromotion, Cut: true}, nil},
-		{"a reset answers their next bytes", Rule{To: toPromotion, Reset: true}, func(t *testing.T, _ *world, all []conversation, _ int) {
-			for _, s := range all {
-				_, _ = io.WriteString(s, "reset\n") // breaks before or after it has returned
-			}
-		}},
-		{"a black hole swallows, and a stream with a hole in it does not go on", Rule{To: toPromotion, BlackHole: true}, func(t *testing.T, w *world, all []conversation, connections int) {
-			for _, s := range all {
-				_, err := io.WriteString(s, "lost\n")
-				require.NoError(t, err)
-			}
-			w.swallowed(t, connections)
-			w.SetRules(nil)
-		}},
-	} {
-		for _, p := range protocols {
-			t.Run(p.name+": "+row.about, func(t *testing.T) {
-				w := newWorld(t, Config{})
-				w.serveStreams(t)
-				client := w.streams(t, p.name == "HTTP/2")
-				var all []conversation
-				for range conversations {
-					s := p.open(w, t, client)
-					require.NoError(t, s.says("hello\n"))
-					all = append(all, s)
-				}
-				w.SetRules([]Rule{row.rule})
-				if row.fault != nil {
-					row.fault(t, w, all, p.connections)
-				}
-				for _, s := range all {
-					_, err := s.Read(make([]byte, 1))
-					require.Error(t, err)
-					require.NotErrorIs(t, err, io.EOF, "an orderly end hides the break")
-				}
-				w.SetRules(nil)
-				client.CloseIdleConnections()
-				require.NoError(t, p.open(w, t, client).says("again\n"))
-				require.Eventually(t, func() bool { return counts(t, w) == p.counted }, patience, 10*time.Millisecond)
-			})
+	eitherWay(t, func(t *testing.T, config Config) {
+		const conversations = 3
+		protocols := []struct {
+			name        string
+			open        func(*world, *testing.T, *http.Client) conversation
+			connections int    // of all conversations together
+			counted     string // when they are broken, and one more has been opened
+		}{
+			{"WebSocket", (*world).upgraded, conversations, `code="101"} 4`},
+			{"HTTP/2", (*world).multiplexed, 1, `code="none"} 3`},
 		}
-	}
+		for _, row := range []struct {
+			about string
+			rule  Rule
+			fault func(*testing.T, *world, []conversation, int) // with the rule in force; heals what hides the break
+		}{
+			{"a cut resets them", Rule{To: toPromotion, Cut: true}, nil},
+			{"a reset answers their next bytes", Rule{To: toPromotion, Reset: true}, func(t *testing.T, _ *world, all []conversation, _ int) {
+				for _, s := range all {
+					_, _ = io.WriteString(s, "reset\n") // breaks before or after it has returned
+				}
+			}},
+			{"a black hole swallows, and a stream with a hole in it does not go on", Rule{To: toPromotion, BlackHole: true}, func(t *testing.T, w *world, all []conversation, connections int) {
+				for _, s := range all {
+					_, err := io.WriteString(s, "lost\n")
+					require.NoError(t, err)
+				}
+				w.swallowed(t, connections)
+				w.SetRules(nil)
+			}},
+		} {
+			for _, p := range protocols {
+				t.Run(p.name+": "+row.about, func(t *testing.T) {
+					w := newWorld(t, config)
+					w.serveStreams(t)
+					client := w.streams(t, p.name == "HTTP/2")
+					var all []conversation
+					for range conversations {
+						s := p.open(w, t, client)
+						require.NoError(t, s.says("hello\n"))
+						all = append(all, s)
+					}
+					w.SetRules([]Rule{row.rule})
+					if row.fault != nil {
+						row.fault(t, w, all, p.connections)
+					}
+					for _, s := range all {
+						_, err := s.Read(make([]byte, 1))
+						require.Error(t, err)
+						require.NotErrorIs(t, err, io.EOF, "an orderly end hides the break")
+					}
+					w.SetRules(nil)
+					client.CloseIdleConnections()
+					require.NoError(t, p.open(w, t, client).says("again\n"))
+					require.Eventually(t, func() bool { return counts(t, w) == p.counted }, patience, 10*time.Millisecond)
+				})
+			}
+		}
+	})
 }
 
 // Latency holds each stream back, and heals without breaking one.
 func TestLatencyLeavesStreamsWhole(t *testing.T) {
-	for name, open := range map[string]func(*world, *testing.T, *http.Client) conversation{"WebSocket": (*world).upgraded, "HTTP/2": (*world).multiplexed} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, Config{})
-			w.serveStreams(t)
-			s := open(w, t, w.streams(t, name == "HTTP/2"))
-			w.SetRules([]Rule{{To: toPromotion, Latency: 40 * time.Millisecond}})
-			start := time.Now()
-			require.NoError(t, s.says("slowly\n"))
-			require.GreaterOrEqual(t, time.Since(start), 80*time.Millisecond)
-			w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour}})
-			_, err := io.WriteString(s, "held\n")
-			require.NoError(t, err)
-			w.SetRules(nil)
-			_, err = io.ReadFull(s, make([]byte, len("held\n")))
-			require.NoError(t, err)
-			require.NoError(t, s.says("at once\n"))
-		})
-	}
+	eitherWay(t, func(t *testing.T, config Config) {
+		for name, open := range map[string]func(*world, *testing.T, *http.Client) conversation{"WebSocket": (*world).upgraded, "HTTP/2": (*world).multiplexed} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t, config)
+				w.serveStreams(t)
+				s := open(w, t, w.streams(t, name == "HTTP/2"))
+				w.SetRules([]Rule{{To: toPromotion, Latency: 40 * time.Millisecond}})
+				start := time.Now()
+				require.NoError(t, s.says("slowly\n"))
+				require.GreaterOrEqual(t, time.Since(start), 80*time.Millisecond)
+				w.SetRules([]Rule{{To: toPromotion, Latency: time.Hour}})
+				_, err := io.WriteString(s, "held\n")
+				require.NoError(t, err)
+				w.SetRules(nil)
+				_, err = io.ReadFull(s, make([]byte, len("held\n")))
+				require.NoError(t, err)
+				require.NoError(t, s.says("at once\n"))
+			})
+		}
+	})
 }
