@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // The cookies of the V2 encoding: outside and inside of the compression.
@@ -16,7 +19,11 @@ const (
 
 // An Encoder encodes histograms one after another. It holds a megabyte to work with, which making anew would cost more than
 // the rest. The zero value works.
-type Encoder struct{ zlib *zlib.Writer }
+type Encoder struct {
+	zlib   *zlib.Writer
+	packed *hdr.PackedHistogram // the counters in use: the library shows those of a histogram only as a copy of all
+	counts []byte
+}
 
 // Encode encodes h alone.
 func (h *Histogram) Encode() ([]byte, error) { return new(Encoder).Encode(h) }
@@ -25,7 +32,13 @@ func (h *Histogram) Encode() ([]byte, error) { return new(Encoder).Encode(h) }
 // HdrHistogram's own logs hold. It writes what the library's encoder does, at a third of its cost: a player encodes
 // three histograms per flow and second.
 func (e *Encoder) Encode(h *Histogram) ([]byte, error) {
-	counts := appendCounts(make([]byte, 0, 4096), h.h.Export().Counts)
+	if e.packed == nil {
+		e.packed = hdr.NewPacked(h.h.LowestTrackableValue(), h.h.HighestTrackableValue(), digits)
+	}
+	e.packed.Reset()
+	e.packed.MergeFrom(h.h)
+	counts := appendCounts(e.counts[:0], e.packed)
+	e.counts = counts
 	header := make([]byte, 0, 40)
 	header = binary.BigEndian.AppendUint32(header, cookiePlain)
 	header = binary.BigEndian.AppendUint32(header, uint32(len(counts)))
@@ -58,21 +71,24 @@ func (e *Encoder) Encode(h *Histogram) ([]byte, error) {
 
 // appendCounts writes counts as zigzag varints; a run of zeros is its length, negative. What follows the
 // last count in use is left out.
-func appendCounts(to []byte, counts []int64) []byte {
-	zeros := int64(0)
-	for _, n := range counts {
-		if n == 0 {
-			zeros++
-			continue
-		}
-		switch {
+func appendCounts(to []byte, counts *hdr.PackedHistogram) []byte {
+	next := int64(0)
+	for value, n := range counts.ForEachBucket {
+		index := indexOf(value)
+		switch zeros := index - next; {
 		case zeros == 1:
 			to = append(to, 0)
 		case zeros > 1:
 			to = binary.AppendVarint(to, -zeros)
 		}
-		zeros = 0
 		to = binary.AppendVarint(to, n)
+		next = index + 1
 	}
 	return to
+}
+
+// indexOf returns the counter that counts a value: valueAt, turned round.
+func indexOf(value int64) int64 {
+	shift := max(0, bits.Len64(uint64(value))-halfBits-1)
+	return int64(shift)<<halfBits + value>>shift
 }
