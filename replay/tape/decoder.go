@@ -77,7 +77,7 @@ func (d *decoder) newHeader(n int) replay.Header {
 func (d *decoder) open() {
 	n := 0
 	for n < len(d.rest) {
-		length, k := binary.Uvarint(d.rest[n:])
+		length, k := uvarint(d.rest[n:])
 		if k <= 0 || length > uint64(len(d.rest)-n-k) {
 			break
 		}
@@ -141,13 +141,13 @@ func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
 	if len(d.window) == 0 {
 		d.open()
 	}
-	n, k := binary.Uvarint(d.window)
+	n, k := uvarint(d.window)
 	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.window)-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad length", errRecord)
 	}
 	record := d.window[k : k+int(n)]
 	d.window = d.window[k+int(n):]
-	size, k := binary.Uvarint(record[1:])
+	size, k := uvarint(record[1:])
 	if k <= 0 || size > uint64(len(record)-1-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad head length", errRecord)
 	}
@@ -164,7 +164,7 @@ func (d *decoder) follows(kind byte) bool {
 	if len(b) == 0 {
 		b = d.rest
 	}
-	n, k := binary.Uvarint(b)
+	n, k := uvarint(b)
 	return k > 0 && n > 0 && k < len(b) && b[k] == kind
 }
 
@@ -178,12 +178,24 @@ func (d *decoder) beats(x *replay.Exchange) error {
 	return err
 }
 
+// uvarint is binary.Uvarint. The lengths of records and heads take a byte or two.
+func uvarint(b []byte) (v uint64, size int) {
+	switch {
+	case len(b) < 2:
+	case b[0] < 0x80:
+		return uint64(b[0]), 1
+	case b[1] < 0x80:
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7, 2
+	}
+	return binary.Uvarint(b)
+}
+
 // timesBehind appends, for each record of a frame that counts, the earliest time of those behind it. It looks at the
 // times alone, and ends where a record is malformed: so will the decoder.
 func timesBehind(b []int64, payload []byte) []int64 {
 	at := int64(0)
 	for len(payload) > 0 {
-		length, k := binary.Uvarint(payload)
+		length, k := uvarint(payload)
 		if k <= 0 || length == 0 || length > uint64(len(payload)-k) {
 			break
 		}
@@ -211,7 +223,7 @@ func timeStep(kind byte, b []byte) int64 {
 		skip = 2 // and the flags
 	}
 	for range skip {
-		_, k := binary.Uvarint(b)
+		_, k := uvarint(b)
 		if k <= 0 {
 			return 0
 		}

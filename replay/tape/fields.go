@@ -106,11 +106,18 @@ func (f *fields) fail(what string) {
 	f.s, f.at = "", 0
 }
 
-// uvarint is binary.Uvarint for a string.
+// uvarint is binary.Uvarint for a string. Of the numbers in a record, most are references to the table: a byte or two.
 func (f *fields) uvarint() uint64 {
-	if f.at < len(f.s) && f.s[f.at] < 0x80 {
-		f.at++
-		return uint64(f.s[f.at-1])
+	if at := f.at; at+1 < len(f.s) {
+		low, high := uint64(f.s[at]), uint64(f.s[at+1])
+		if low < 0x80 {
+			f.at = at + 1
+			return low
+		}
+		if high < 0x80 {
+			f.at = at + 2
+			return low&0x7f | high<<7
+		}
 	}
 	return f.long()
 }
@@ -140,19 +147,25 @@ func (f *fields) varint() int64 {
 }
 
 func (f *fields) string() string {
-	ref := f.uvarint()
-	if ref == 0 {
-		return f.newString()
+	n := f.uvarint() - 1
+	if t := f.d.table; n < uint64(len(t)) && t[n].own {
+		return t[n].s
 	}
-	if ref > uint64(len(f.d.table)) {
+	return f.otherString(n)
+}
+
+// otherString is string of a reference, less 1, for what is not in the table for good.
+func (f *fields) otherString(n uint64) string {
+	t := f.d.table
+	switch {
+	case n+1 == 0:
+		return f.newString()
+	case n >= uint64(len(t)):
 		f.fail("unknown string")
 		return ""
 	}
-	k := &f.d.table[ref-1]
-	if !k.own { // lest who keeps this record keeps the window of that other one
-		k.s, k.own = strings.Clone(k.s), true
-	}
-	return k.s
+	t[n] = known{strings.Clone(t[n].s), true} // lest who keeps this record keeps the window of that other one
+	return t[n].s
 }
 
 func (f *fields) newString() string {
