@@ -46,6 +46,7 @@ type feed struct {
 	scripts  map[uint64]*script      // of the conversations of this pass, by the number of their exchange
 	complete atomic.Pointer[float64] // share of what was to be captured that is on the tape; nil when not known
 	source   Source
+	sight    Farsighted    // the source; nil when it does not know when sessions end
 	pass     int           // how often the tape has started, from 0
 	base     time.Duration // due time of the tape's zero in this pass
 	lastAt   time.Duration // of the newest exchange
@@ -135,6 +136,7 @@ func (f *feed) next(ctx context.Context) (*Exchange, error) {
 				return nil, fmt.Errorf("open tape: %w", err)
 			}
 			f.audit(source)
+			f.sight, _ = source.(Farsighted)
 			f.source, f.count = source, 0
 			f.trails, f.scripts = make(map[string]*trail), make(map[uint64]*script)
 			_, f.editor.speaks = source.(Chronicle)

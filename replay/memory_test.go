@@ -62,3 +62,55 @@ func TestALongTapeNeedsNoMoreMemoryThanAShortOne(t *testing.T) {
 	const bound = 4 << 20 // of 90,000 requests: 46 bytes each
 	require.Less(t, after, before+bound, "live heap after %d and after %d requests", early, late)
 }
+
+// sighted is a source that knows when its sessions end.
+type sighted struct {
+	Source
+	last map[string]time.Duration
+}
+
+func (s sighted) LastOf(session string) time.Duration { return s.last[session] }
+
+// Nobody is kept who does not come again, and nothing but that changes.
+func TestSessionsThatAreOverAreNotKept(t *testing.T) {
+	var xs []*Exchange
+	last := map[string]time.Duration{}
+	for i := range 20_000 {
+		x := get(fmt.Sprintf("s%d", i/10), time.Duration(i)*time.Millisecond, fmt.Sprintf("/products/%d", i))
+		if i%1000 == 0 {
+			x.Session = "regular"
+		}
+		xs = append(xs, x)
+		last[x.Session] = x.At
+	}
+	feedOf := func(steady bool, open func() (Source, error)) (f *feed, shots []*shot) {
+		c := Config{Open: open}.withDefaults()
+		f = &feed{
+			plan: newPlan(c), cap: newGovernor(0, "", 0), lead: Lead, editor: newEditor(c, newRoutes(nil), "h", ""),
+			open: c.Open, surges: &surges{}, steady: steady, now: func() time.Duration { return math.MaxInt64 / 2 },
+			out: func(batch []*shot) { shots = append(shots, batch...) }, fed: func(time.Duration) {},
+		}
+		require.NoError(t, f.play(t.Context()))
+		return f, shots
+	}
+	knowing := func() (Source, error) {
+		s, err := opener(xs...)()
+		return sighted{s, last}, err
+	}
+	blind, want := feedOf(true, opener(xs...))
+	require.Len(t, blind.trails, 2001, "all of them may come again within two minutes")
+	for _, steady := range []bool{true, false} {
+		f, got := feedOf(steady, knowing)
+		require.Len(t, got, len(want))
+		for i := range got {
+			require.Equal(t, want[i].due, got[i].due)
+			require.Equal(t, want[i].trace, got[i].trace, "the number of request %d of %s", i, got[i].sess.name)
+			require.Equal(t, want[i].sess.name, got[i].sess.name)
+		}
+		if steady {
+			require.Less(t, len(f.trails), 500)
+		} else {
+			require.Len(t, f.trails, 2001, "a surge may copy them")
+		}
+	}
+}

@@ -24,6 +24,13 @@ type Audited interface {
 	Ledger() Ledger
 }
 
+// A Farsighted is a Source that knows when sessions end. Callers find the ability by assertion.
+type Farsighted interface {
+	// LastOf returns a time after which the source has no exchange of a session; the largest there is where that is not
+	// known. Who calls it calls Next, from the same goroutine.
+	LastOf(session string) time.Duration
+}
+
 // A Recorder takes exchanges, in the order of their completion: the reader of what it
 // stores restores the order of time.
 type Recorder interface {

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type trail struct {
 	voices  []*voice
 	history []step
 	last    time.Duration // on the tape
+	over    time.Duration // nothing of it comes after that, on the tape
 	ended   time.Duration // the request before, on the tape
 	made    int           // copies, for their names
 }
@@ -66,7 +68,10 @@ func (f *feed) trail(x *Exchange) *trail {
 	t, ok := f.trails[name]
 	if !ok {
 		name = strings.Clone(name) // or it would hold the record that it stands in
-		t = &trail{name: name, single: x.Session == ""}
+		t = &trail{name: name, single: x.Session == "", over: math.MaxInt64}
+		if f.sight != nil {
+			t.over = f.sight.LastOf(name)
+		}
 		f.begin(t)
 		if x.Session != "" {
 			f.trails[name] = t
@@ -98,15 +103,17 @@ func (f *feed) begin(t *trail) {
 	}
 }
 
-// forget drops the sessions that have ended; when there are too many, the sooner.
+// forget drops the sessions that have ended; when there are too many, the sooner. Those that are over could still be copied by a
+// surge, if one may come.
 func (f *feed) forget(at time.Duration) {
+	over := func(t *trail) bool { return f.steady && t.over < at }
 	for _, t := range f.trails {
 		if at-t.last > fadeIn {
 			t.history = nil
 		}
 	}
 	for idle := forgetIn; ; idle /= 2 {
-		maps.DeleteFunc(f.trails, func(_ string, t *trail) bool { return at-t.last >= idle })
+		maps.DeleteFunc(f.trails, func(_ string, t *trail) bool { return at-t.last >= idle || over(t) })
 		if len(f.trails) < maxSessions {
 			return
 		}

@@ -50,6 +50,7 @@ type Reader struct {
 	closed bool
 	index  []entry
 	order  order
+	ends   []end // see LastOf; nil until it is asked for
 	damage []*Damage
 
 	ahead  *ahead // nil until Next needs a frame
@@ -69,8 +70,9 @@ type Reader struct {
 }
 
 var (
-	_ replay.Chronicle = (*Reader)(nil)
-	_ replay.Audited   = (*Reader)(nil)
+	_ replay.Chronicle  = (*Reader)(nil)
+	_ replay.Audited    = (*Reader)(nil)
+	_ replay.Farsighted = (*Reader)(nil)
 )
 
 // Open opens a tape, closed or cut short, for reading. The caller closes the Reader.

@@ -2,7 +2,6 @@ package tape
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -90,30 +89,14 @@ func room(b []byte, n uint32) []byte {
 // mayHold reports whether one of the sessions, by hash, can be in the frame at a place. A set that
 // cannot be read, or a frame without one, may hold any: its payload will tell.
 func (f *file) mayHold(h header, at int64, hashes []uint32) bool {
-	if h.set < 4 || h.flags&flagGaps != 0 {
+	if h.flags&flagGaps != 0 {
 		return true
 	}
-	b := make([]byte, h.set)
-	if _, err := f.r.ReadAt(b, at+headerSize); err != nil && !errors.Is(err, io.EOF) {
+	set, ok := f.set(h, at)
+	if !ok {
 		return true
 	}
-	var err error
-	if h.flags&flagEncrypted != 0 {
-		if f.sealer == nil {
-			return true
-		}
-		b, err = f.sealer.open(b, h, at, partSet)
-	} else {
-		end := len(b) - 4
-		if binary.LittleEndian.Uint32(b[end:]) != castagnoli(b[:end]) {
-			return true
-		}
-		b = b[:end]
-	}
-	if err != nil {
-		return true
-	}
-	has, err := setHas(b, hashes)
+	has, err := setHas(set, hashes)
 	return has || err != nil
 }
 

@@ -43,20 +43,29 @@ func (s sessionSet) append(b []byte, scratch []uint32) ([]byte, []uint32) {
 var errSet = errors.New("malformed session set")
 
 // setHas reports whether a written set holds one of the hashes, which are sorted.
-func setHas(b []byte, hashes []uint32) (bool, error) {
+func setHas(b []byte, hashes []uint32) (has bool, err error) {
+	err = eachHash(b, func(hash uint32) bool {
+		_, has = slices.BinarySearch(hashes, hash)
+		return !has
+	})
+	return has, err
+}
+
+// eachHash calls visit for the hashes of a written set until it returns false.
+func eachHash(b []byte, visit func(hash uint32) bool) error {
 	at := uint64(0)
 	for len(b) > 0 {
-		step, n := binary.Uvarint(b)
+		step, n := uvarint(b)
 		if n <= 0 || step > 1<<24 {
-			return false, errSet
+			return errSet
 		}
 		b, at = b[n:], at+step
 		if at >= 1<<24 {
-			return false, errSet
+			return errSet
 		}
-		if _, ok := slices.BinarySearch(hashes, uint32(at)); ok {
-			return true, nil
+		if !visit(uint32(at)) {
+			return nil
 		}
 	}
-	return false, nil
+	return nil
 }
