@@ -67,7 +67,7 @@ func ParseRate(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "/s")
 	rate, err := strconv.ParseFloat(number, 64)
 	if !ok || err != nil || !(rate > 0 && rate <= maxRate) {
-		return 0, fmt.Errorf("%q is no rate such as 50/s, above 0 and at most %g/s", text, maxRate)
+		return 0, fmt.Errorf("%q is no rate such as 50/s, above 0 and at most %.0f/s", text, maxRate)
 	}
 	return rate, nil
 }

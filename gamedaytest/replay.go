@@ -89,6 +89,9 @@ func (r Replay) check() error {
 func (r Replay) plan(p *gameday.Plan, source string) error {
 	binds, err := r.binds()
 	errs := []error{err}
+	if r.CapBy != "" && r.RateCap == 0 {
+		errs = append(errs, errors.New("replay: CapBy: there is no cap to keep: set RateCap too"))
+	}
 	if r.SignTokens && !r.ShiftTime {
 		errs = append(errs, errors.New("replay: SignTokens: tokens are signed anew where their times move: set ShiftTime too"))
 	}

@@ -109,7 +109,7 @@ func TestAScheduleThatIsNoneSaysWhy(t *testing.T) {
 		{"words are none of those that are known", gamedaytest.Replay{Open: buyers, Pace: "hurry", Busy: "panic", Connections: "none"}, []string{
 			`pace "hurry": want tape or think`, `busy "panic": want wait, spill or drop`, `connections "none": want pool or recorded`,
 		}},
-		{"there is no cap to keep", gamedaytest.Replay{Open: buyers, CapBy: "thin"}, []string{"beside a rate_cap"}},
+		{"there is no cap to keep", gamedaytest.Replay{Open: buyers, CapBy: "thin"}, []string{"CapBy: there is no cap to keep: set RateCap too"}},
 		{"a time lies before its start", gamedaytest.Replay{Open: buyers, Start: -time.Second}, []string{"cannot be negative"}},
 		{"a canary is no path", gamedaytest.Replay{Open: buyers, Canary: "staging"}, []string{`canary "staging": want a path`}},
 		{"there is no recording that it could be for", gamedaytest.Replay{Shape: "steady:5/s"}, []string{"there is no recording"}},

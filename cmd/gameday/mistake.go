@@ -81,11 +81,15 @@ func flagGroups(c *cobra.Command) error {
 	return err
 }
 
-// mistakenFiles names the arguments that are files of another kind than the command's line of usage has in their places.
+// mistakenFiles names the arguments that are files of another kind than the command's line of usage has in their places. A
+// replay takes what other tools recorded for a tape.
 func mistakenFiles(c *cobra.Command, args []string) error {
 	kinds := map[string]wire.FileKind{
 		"SCENARIO": wire.KindScenario, "TOPOLOGY": wire.KindTopology,
-		"TAPE": wire.KindRecording, "TAPE...": wire.KindRecording, "FILE": wire.KindRecording,
+		"TAPE": wire.KindTape, "TAPE...": wire.KindTape, "FILE": wire.KindRecording,
+	}
+	if c.Name() == "replay" {
+		kinds["TAPE"] = wire.KindRecording
 	}
 	names, _, _ := strings.Cut(c.Use, " --")
 	places := strings.Fields(names)[1:]
@@ -140,12 +144,19 @@ func meant(word string, known []string) string {
 func wrongFlag(c *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	var unknown *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
 	switch {
+	case errors.As(err, &bare):
+		f := bare.GetFlag()
+		return fmt.Errorf("--%s needs a value (%s): `%s --help` has examples", f.Name, f.Usage, c.CommandPath())
 	case errors.As(err, &value):
 		return fmt.Errorf("--%s: %s", value.GetFlag().Name, wrongValue(value))
 	case c.HasSubCommands() && c.Flags().NArg() > 0: // the flag is for a verb that there is not
 		return onlyVerbs(c, c.Flags().Args())
 	case errors.As(err, &unknown):
+		if there := goreplays(unknown.GetSpecifiedName()); there != "" {
+			return fmt.Errorf("%w: what goreplay does by it is %s", err, there)
+		}
 		var known []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 		if near := typo.Nearest(unknown.GetSpecifiedName(), known); near != "" {

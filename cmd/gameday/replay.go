@@ -99,6 +99,9 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 					return fmt.Errorf("--rate-cap: %w", err)
 				}
 			}
+			if rateCap == "" && o.Traffic.CapBy != "" {
+				return errors.New("--cap-by: there is no cap to keep: add --rate-cap 500/s")
+			}
 			if _, err = gameday.ParseShape(o.Traffic.Shape); err != nil {
 				return fmt.Errorf("--shape: %w", err)
 			}

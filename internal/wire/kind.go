@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -19,30 +20,38 @@ type FileKind string
 const (
 	KindScenario  FileKind = "scenario"
 	KindTopology  FileKind = "topology"
-	KindRecording FileKind = "recording"
+	KindTape      FileKind = "tape"
+	KindRecording FileKind = "recording" // of any tool: a tape is one, too
 )
 
 // Mistaken says of a file that is well of another kind than the wanted one what it is, and which verb takes it. It is nil
 // where that cannot be told: then whoever reads the file knows best what is wrong with it.
 func Mistaken(path string, wanted FileKind) error {
 	is := kindOf(path)
-	if is == "" || is == wanted {
+	if is == "" || is == wanted || is == KindTape && wanted == KindRecording {
 		return nil
 	}
+	const plays = "`gameday replay %[1]s --to URL` plays it; a scenario names it in spec.traffic.replay.capture"
 	remedy := map[FileKind]string{
 		KindScenario:  "`gameday run %[1]s` runs it, with the topology and the recording that it names",
 		KindTopology:  "`gameday up %[1]s` starts it; a scenario names it in spec.environment.topology",
-		KindRecording: "`gameday replay %[1]s --to URL` plays it; a scenario names it in spec.traffic.replay.capture",
+		KindTape:      plays,
+		KindRecording: plays,
 	}[is]
+	if is == KindRecording && wanted == KindTape {
+		remedy = "`gameday tape convert %[1]s --out NAME" + TapeSuffix + "` makes one of it"
+	}
 	return Refused{fmt.Errorf("%[1]s is a %[2]s, not a %[3]s: "+remedy, path, is, wanted)}
 }
 
 // kindSniffed is how much of a file is looked at for what it says of itself.
 const kindSniffed = 64 << 10
 
+const tapeMagic = "GDTAPE\x00" // docs/formats.md
+
 var (
 	documentKind = regexp.MustCompile(`(?m)^kind:[ \t]*["']?(Scenario|Topology)\b`)
-	endings      = []string{TapeSuffix, ".gor", ".har", ".pcap", ".pcapng", ".log"} // of names of recordings, with .gz behind them or not
+	endings      = []string{".gor", ".har", ".pcap", ".pcapng", ".log"} // of names of what other tools recorded, with .gz behind them or not
 )
 
 // kindOf is what a file says that it is, or what its name does; "" where neither does.
@@ -51,19 +60,32 @@ func kindOf(path string) FileKind {
 		if _, err := tape.ReadManifest(path); err != nil {
 			return ""
 		}
+		return KindTape
+	}
+	head := headOf(path)
+	document := documentKind.FindSubmatch(head)
+	switch {
+	case strings.HasSuffix(path, TapeSuffix) || bytes.HasPrefix(head, []byte(tapeMagic)):
+		return KindTape
+	case document != nil:
+		return FileKind(strings.ToLower(string(document[1])))
+	case slices.Contains(endings, filepath.Ext(strings.TrimSuffix(path, ".gz"))):
 		return KindRecording
 	}
-	if slices.Contains(endings, filepath.Ext(strings.TrimSuffix(path, ".gz"))) {
-		return KindRecording
+	return ""
+}
+
+// headOf returns the first bytes of a file; none of a pipe, which can be read once, and none where it cannot be read, which
+// opening it will say.
+func headOf(path string) []byte {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	head, _ := io.ReadAll(io.LimitReader(f, kindSniffed))
-	if says := documentKind.FindSubmatch(head); says != nil {
-		return FileKind(strings.ToLower(string(says[1])))
-	}
-	return ""
+	return head
 }
