@@ -277,8 +277,13 @@ func (c *conversion) say(m *replay.Message) error {
 	case !c.talks[m.Exchange]:
 		c.unsaid.Count(capture.LostExchange, 1)
 	default:
+		err := to.Message(m)
+		if errors.Is(err, capture.ErrUnfit) {
+			c.unsaid.Count(err.Error(), 1)
+			return nil
+		}
 		c.said++
-		return to.Message(m)
+		return err
 	}
 	return nil
 }

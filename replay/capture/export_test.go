@@ -75,6 +75,71 @@ func TestHARRoundTrip(t *testing.T) {
 	require.True(t, json.Valid([]byte(empty)))
 }
 
+// TestMessagesOfAnArchiveRoundTrip: they stand in the entries of their WebSockets, which keep their order.
+func TestMessagesOfAnArchiveRoundTrip(t *testing.T) {
+	start := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+	chat := func(seq uint64, at time.Duration) *replay.Exchange {
+		h := replay.Header{{Name: "Upgrade", Value: "websocket"}}
+		return &replay.Exchange{Seq: seq, At: at, Method: "GET", Target: fmt.Sprint("/chat/", seq), Host: "h", Header: h, Response: &replay.Response{Status: 101, Header: h}}
+	}
+	var b strings.Builder
+	w, err := capture.NewExporter(&b, capture.FormatHAR, capture.ExportOptions{Start: start})
+	require.NoError(t, err)
+	say := func(exchange uint64, at time.Duration, fromServer bool, kind replay.MessageKind, text string) error {
+		return w.(replay.Messenger).Message(&replay.Message{Exchange: exchange, At: at, FromServer: fromServer, Kind: kind, Body: []byte(text), Size: int64(len(text))})
+	}
+	require.NoError(t, w.Record(chat(0, 0)))
+	require.NoError(t, w.Record(&replay.Exchange{Seq: 1, At: time.Second, Method: "GET", Target: "/meanwhile", Host: "h"}))
+	require.NoError(t, say(0, 2*time.Second, false, replay.TextMessage, "h\u00e9llo"))
+	require.NoError(t, w.Record(chat(2, 3*time.Second)))
+	require.NoError(t, say(2, 4*time.Second, true, replay.BinaryMessage, "\x00\xff"))
+	require.NoError(t, say(0, 5*time.Second+time.Microsecond, true, replay.CloseMessage, "\x03\xe8"))
+	require.NoError(t, say(0, 6*time.Second, false, replay.CloseMessage, "\x03\xe8"))
+	require.Contains(t, b.String(), "/meanwhile", "what waited for the first conversation is written when that is over")
+	require.NotContains(t, b.String(), "/chat/2")
+
+	require.ErrorIs(t, say(0, 7*time.Second, false, replay.TextMessage, "too late"), capture.ErrUnfit)
+	require.ErrorIs(t, say(7, 7*time.Second, false, replay.TextMessage, "of nobody"), capture.ErrUnfit)
+	require.ErrorIs(t, say(2, 7*time.Second, false, replay.TextMessage, "\xff"), capture.ErrUnfit)
+	require.ErrorIs(t, w.(replay.Messenger).Message(&replay.Message{Exchange: 2, Kind: replay.TextMessage, Body: []byte("cu"), Size: 3}), capture.ErrUnfit)
+	require.NoError(t, w.Close())
+
+	require.True(t, json.Valid([]byte(b.String())))
+	in, err := capture.Read(strings.NewReader(b.String()), "x", capture.ImportOptions{})
+	require.NoError(t, err)
+	var events []string
+	for _, line := range eventsOf(t, in) {
+		events = append(events, strings.NewReplacer("conn-", "").Replace(line))
+	}
+	require.Equal(t, []string{
+		"0s GET /chat/0",
+		"1s GET /meanwhile",
+		"2s 1 of 0  from server false: h\u00e9llo",
+		"3s GET /chat/2",
+		"4s 2 of 2  from server true: \x00\xff",
+		"5.000001s 8 of 0  from server true: \x03\xe8",
+		"6s 8 of 0  from server false: \x03\xe8",
+	}, events)
+}
+
+// TestAConversationThatDoesNotEndHoldsNothingUpForever: what comes behind it is written when too much waits.
+func TestAConversationThatDoesNotEndHoldsNothingUpForever(t *testing.T) {
+	var b strings.Builder
+	w, err := capture.NewExporter(&b, capture.FormatHAR, capture.ExportOptions{})
+	require.NoError(t, err)
+	h := replay.Header{{Name: "Upgrade", Value: "websocket"}}
+	require.NoError(t, w.Record(&replay.Exchange{Method: "GET", Target: "/chat", Host: "h", Header: h, Response: &replay.Response{Status: 101, Header: h}}))
+	body := make([]byte, 8<<20)
+	for n := range uint64(6) {
+		require.NoError(t, w.Record(&replay.Exchange{Seq: n + 1, Method: "POST", Target: "/large", Host: "h", Body: body, Size: int64(len(body))}))
+	}
+	require.Equal(t, 2, strings.Count(b.String(), "/large"), "less than 32 MiB wait")
+	require.NotContains(t, b.String(), "/chat")
+	require.NoError(t, w.Close())
+	require.Equal(t, 6, strings.Count(b.String(), `http://h/large"`))
+	require.Contains(t, b.String(), "ws://h/chat")
+}
+
 func TestHARHasBodiesWithoutTheirCoding(t *testing.T) {
 	gzipped := []byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xffK\x04\x00C\xbe\xb7\xe8\x01\x00\x00\x00") // "a"
 	for coding, want := range map[string]string{"gzip": "a", "br": string(gzipped)} {

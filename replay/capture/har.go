@@ -88,7 +88,8 @@ type (
 		Timings    harTimings  `json:"timings"`
 		Connection string      `json:"connection,omitempty"`
 
-		Messages []json.RawMessage `json:"_webSocketMessages,omitempty"` // harMessage each
+		ResourceType string            `json:"_resourceType,omitempty"`      // as Chrome has it
+		Messages     []json.RawMessage `json:"_webSocketMessages,omitempty"` // harMessage each
 	}
 	harTimings struct {
 		Blocked float64 `json:"blocked,omitempty"`

@@ -14,31 +14,41 @@ import (
 )
 
 // harWriter writes an HTTP archive (HAR 1.2), entry by entry. Bodies are written without their
-// content coding, as browsers do, where it is known.
+// content coding, as browsers do, where it is known. The messages of a WebSocket are a part of its entry.
 type harWriter struct {
 	o       ExportOptions
 	w       io.Writer
 	entries int
+
+	waiting []*harDraft          // in order
+	talks   map[uint64]*harDraft // of them, by the number of the exchange
+	held    int                  // bytes
 }
+
+var _ replay.Messenger = (*harWriter)(nil)
 
 func newHARWriter(w io.Writer, o ExportOptions) *harWriter {
-	return &harWriter{o: o, w: w}
+	return &harWriter{o: o, w: w, talks: make(map[uint64]*harDraft)}
 }
 
-// Record writes one entry.
+// Record writes one entry, or has it wait for its messages, or for those of entries before it.
 func (h *harWriter) Record(x *replay.Exchange) error {
-	if err := h.separate(); err != nil {
+	if err := h.draft(x); err != nil {
 		return fmt.Errorf("write HAR: exchange %d: %w", x.Seq, err)
 	}
-	b, err := json.Marshal(h.entry(x))
+	return nil
+}
+
+func (h *harWriter) write(d *harDraft) error {
+	if err := h.separate(); err != nil {
+		return err
+	}
+	b, err := json.Marshal(d.entry)
 	if err == nil {
 		_, err = h.w.Write(b)
 	}
-	if err != nil {
-		return fmt.Errorf("write HAR: exchange %d: %w", x.Seq, err)
-	}
 	h.entries++
-	return nil
+	return err
 }
 
 // separate writes what stands before an entry.
@@ -60,6 +70,12 @@ func (h *harWriter) separate() error {
 
 // Close ends the archive. One without entries is an archive too.
 func (h *harWriter) Close() error {
+	for _, d := range h.waiting {
+		d.talks = false
+	}
+	if err := h.flush(); err != nil {
+		return fmt.Errorf("write HAR: %w", err)
+	}
 	if h.entries == 0 {
 		if err := h.separate(); err != nil {
 			return fmt.Errorf("write HAR: %w", err)
@@ -120,8 +136,10 @@ func harBody(b []byte) (text, encoding string) {
 	if isText(b) {
 		return string(b), ""
 	}
-	return base64.StdEncoding.EncodeToString(b), "base64"
+	return base64Of(b), "base64"
 }
+
+func base64Of(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 func harPairs(h replay.Header) []harPair {
 	pairs := make([]harPair, len(h))

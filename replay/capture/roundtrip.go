@@ -11,7 +11,7 @@ import (
 
 // RoundTripper returns a transport that does what next does, and records what a program asks
 // of others into t. A nil next is http.DefaultTransport. The exchange is recorded when the
-// response body was read to its end or closed.
+// response body was read to its end or closed; one that switches to a WebSocket at once, and then each message.
 func RoundTripper(next http.RoundTripper, t *Tap) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
@@ -51,6 +51,7 @@ type trip struct {
 	answer *http.Response
 	reply  *teeBody
 	first  time.Duration
+	talk   *Talk // that the answer begins
 	once   sync.Once
 }
 
@@ -113,8 +114,13 @@ func (t *trip) response(resp *http.Response) {
 	t.answer = resp
 	t.x.Proto = resp.Proto
 	t.reply = &teeBody{ReadCloser: resp.Body, held: t.held(true), began: t.began}
-	if _, switched := resp.Body.(io.Writer); switched {
-		t.end(false) // the caller speaks another protocol from here on
+	if conn, switched := resp.Body.(io.ReadWriteCloser); switched { // the caller speaks another protocol from here on
+		talk := newTalk(t.tap, t.x.Seq)
+		talk.agree(resp.StatusCode, headerOf(resp.Header, nil))
+		if talk.speaks {
+			t.talk, resp.Body = talk, &dialogue{ReadWriteCloser: conn, tap: t.tap, talk: talk}
+		}
+		t.end(false)
 		return
 	}
 	if resp.Body == http.NoBody || resp.ContentLength == 0 {
@@ -144,7 +150,7 @@ func (t *trip) end(cut bool) {
 		if t.body != nil && t.reply != nil {
 			x.Beats = MergeBeats(&t.body.held.said, &t.reply.held.said)
 		}
-		t.tap.queue.put(parcel{x: x})
+		t.tap.queue.put(parcel{x: x, talk: t.talk})
 	})
 }
 

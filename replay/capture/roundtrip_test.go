@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -129,3 +130,55 @@ func TestABodyThatIsSentAgainIsRecordedOnce(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestWhatAProgramSaysOnAWebSocketIsRecorded: both sides of it, and who ended it.
+func TestWhatAProgramSaysOnAWebSocketIsRecorded(t *testing.T) {
+	hello := frame(0x81, []byte("hello"), false)
+	for _, c := range []struct {
+		sentence   string
+		extensions string
+		last       []byte // that the program says
+		want       []spoken
+	}{
+		{
+			"ended by a close frame", "", frame(0x88, []byte("\x03\xe8"), true),
+			[]spoken{{true, replay.TextMessage, "hello"}, {false, replay.BinaryMessage, "one"}, {false, replay.CloseMessage, "\x03\xe8"}},
+		},
+		{
+			"ended by nobody's word", "", nil,
+			[]spoken{{true, replay.TextMessage, "hello"}, {false, replay.BinaryMessage, "one"}, {false, replay.CloseMessage, "\x03\xee"}},
+		},
+		{"with an extension that nobody knows", "x-secret", nil, nil},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			service := httptest.NewServer(socket(c.extensions, string(hello)))
+			defer service.Close()
+			var m memory
+			tap := capture.NewTap(&m, capture.Options{})
+			request, err := http.NewRequest(http.MethodGet, service.URL+"/chat", nil)
+			require.NoError(t, err)
+			request.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Cookie": {"sid=ada"}}
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			resp, err := capture.RoundTripper(transport, tap).RoundTrip(request)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode)
+			conn := resp.Body.(io.ReadWriteCloser)
+			_, err = io.ReadFull(conn, make([]byte, len(hello)))
+			require.NoError(t, err)
+			one := frame(0x82, []byte("one"), true)
+			_, err = conn.Write(append(one, c.last...))
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			require.NoError(t, tap.Close())
+			require.Len(t, m.xs, 1)
+			require.Equal(t, 101, m.xs[0].Response.Status)
+			require.Equal(t, c.want, m.spoken())
+			for _, said := range m.messages {
+				require.Equal(t, m.xs[0].Seq, said.Exchange)
+				require.Equal(t, "ada", said.Session)
+			}
+			require.Zero(t, tap.Status().Held)
+		})
+	}
+}
