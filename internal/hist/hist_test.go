@@ -2,6 +2,7 @@ package hist
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -146,13 +147,17 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	h := filled()
-	var e Encoder
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := e.Encode(h); err != nil {
-			b.Fatal(err)
-		}
+	for _, n := range []int{200, 5000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := filledWith(n)
+			var e Encoder
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.Encode(h); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
@@ -187,9 +192,11 @@ func BenchmarkDecodeAndMerge(b *testing.B) {
 	}
 }
 
-func filled() *Histogram {
+func filled() *Histogram { return filledWith(5000) }
+
+func filledWith(n int) *Histogram {
 	h, r := New(), rand.New(rand.NewPCG(1, 1))
-	for range 5000 {
+	for range n {
 		h.Record(time.Duration(r.ExpFloat64() * float64(20*time.Millisecond)))
 	}
 	return h

@@ -4,14 +4,19 @@ package linkproxy
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gameday-dev/gameday/internal/exposition"
 )
 
 func cpu(b *testing.B) time.Duration {
@@ -111,4 +116,23 @@ func BenchmarkStream(b *testing.B) {
 			b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
+}
+
+// A page of 300 links, which is scraped every second or more often.
+func BenchmarkPage(b *testing.B) {
+	p := New(Config{})
+	defer p.Close()
+	for i := range 300 {
+		l := p.stats.link(Peer{Service: fmt.Sprint("caller-", i/9), Zone: fmt.Sprint("z", i%3)}, Peer{Service: "promotion", Zone: fmt.Sprint("z", i/3%3)})
+		for _, code := range []string{"200", "429", "503"} {
+			l.count(code)
+		}
+	}
+	page := exposition.Handler(p.Expose)
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 }
