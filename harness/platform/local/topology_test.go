@@ -62,7 +62,7 @@ func TestAllProblemsAreReportedAtTheirPlaces(t *testing.T) {
 		{"an alias", "labels: {gameday: allowed}", "labels: &x {gameday: allowed}", []string{"anchors and aliases are not allowed"}},
 		{"a list where a mapping belongs", "metadata: {name: small}", "metadata: [small]", []string{"small.yaml:3:11: metadata: want a mapping, not a list"}},
 		{"a reserved name", "name: registry, id: 31", "name: client, id: 31", []string{"client is the name of callers from outside", `discovery: unknown service "registry"`}},
-		{"another kind", "kind: Topology", "kind: Scenario", []string{`small.yaml:2:7: kind: want Topology, not "Scenario"`}},
+		{"another kind", "kind: Topology", "kind: Scenario", []string{`small.yaml:2:7: kind: a file of kind Scenario is no topology`}},
 	} {
 		t.Run(row.about, func(t *testing.T) {
 			require.Contains(t, smallTopology, row.old)
