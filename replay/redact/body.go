@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/gameday-dev/gameday/replay"
 )
@@ -92,13 +93,16 @@ func (p *pass) formed(kind form, b []byte, boundary string) (redacted []byte, ch
 
 // replaced applies a rule to a text.
 func replaced(b []byte, by func(string) string) (redacted []byte, changed bool) {
-	before := string(b)
+	before := view(b)
 	after := by(before)
 	if after == before {
 		return b, false
 	}
 	return []byte(after), true
 }
+
+// view is a body as a string, which is good until the body changes: nothing that redaction leaves behind may be a part of it.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // contentType takes a header line apart; most have no parameters.
 func contentType(line string) (mediaType, boundary string) {

@@ -16,7 +16,7 @@ var errDepth = errors.New("nested too deep")
 // json replaces what the paths select in one or more JSON values, and keeps every other byte.
 // It fails where b is not whole, valid JSON: then nobody can say what is in it.
 func (p *pass) json(b []byte) ([]byte, bool, error) {
-	w := walk{p: p, in: string(b)}
+	w := walk{p: p, in: view(b)}
 	start := make([]uint64, len(p.paths))
 	for i := range start {
 		start[i] = 1
@@ -77,7 +77,7 @@ func (w *walk) value(at []uint64, hit bool, depth int) error {
 	from := w.at
 	w.scalar()
 	raw := w.in[from:w.at]
-	if !hit && w.p.found == nil && !suspicious(raw) {
+	if !hit && w.p.found == nil && !mayHold(raw) && strings.IndexByte(raw, '\\') < 0 {
 		return nil
 	}
 	text, secret := scalarText(raw)
@@ -203,23 +203,6 @@ func appendString(b []byte, s string) []byte {
 		panic(err) // strings always encode
 	}
 	return append(b, quoted...)
-}
-
-// suspicious reports whether a scalar may hold something that shows by its form, without decoding it.
-func suspicious(raw string) bool {
-	digits := 0
-	for i := range len(raw) {
-		c := raw[i]
-		switch {
-		case isDigit(c):
-			if digits++; digits >= 8 {
-				return true
-			}
-		case c == '@', c == '\\', marks[c] && (i == 0 || !isWord(raw[i-1])):
-			return true
-		}
-	}
-	return false
 }
 
 func stepName(name string, index int) string {

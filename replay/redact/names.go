@@ -17,41 +17,62 @@ const (
 	setCookie                    // and attributes
 )
 
-// names say what becomes of what has them. They are equal when strings.EqualFold says so; keys are folded.
-type names map[string]treatment
+// names say what becomes of what has them. They are equal when strings.EqualFold says so.
+type names struct {
+	known map[string]treatment // by folded name
+	first [nameMax + 1]uint32  // by length, the first letters of those names: most are told apart by these from all that are known
+}
 
-func setOf(all []string) names {
-	n := make(names, len(all))
+func setOf(all []string) *names {
+	n := new(names)
 	for _, name := range all {
-		n[fold(name)] = whole
+		n.set(name, whole)
 	}
 	return n
 }
 
+func (n *names) set(name string, t treatment) {
+	if n.known == nil {
+		n.known = make(map[string]treatment)
+	}
+	key := fold(name)
+	n.known[key] = t
+	if len(key) > 0 && len(key) <= nameMax {
+		n.first[len(key)] |= letter(key[0])
+	}
+}
+
+// letter is a bit that both cases of a letter have, and a few other characters.
+func letter(c byte) uint32 { return 1 << (c & 31) }
+
 // has reports whether anything is known of a name.
-func (n names) has(name string) bool { return n.of(name) != look }
+func (n *names) has(name string) bool { return n.of(name) != look }
 
 // nameMax is longer than any usual name.
 const nameMax = 64
 
 // of returns what is known of a name. It is asked for every header line and field, so that usual
-// names are folded without an allocation.
-func (n names) of(name string) treatment {
-	var folded [nameMax]byte
-	if len(name) > len(folded) {
-		return n[fold(name)]
+// names are folded without an allocation, and only those that may be known.
+func (n *names) of(name string) treatment {
+	var all byte
+	for i := range len(name) {
+		all |= name[i]
 	}
+	if name == "" || len(name) > nameMax || all >= 0x80 {
+		return n.known[fold(name)]
+	}
+	if n.first[len(name)]&letter(name[0]) == 0 {
+		return look
+	}
+	var folded [nameMax]byte
 	for i := range len(name) {
 		c := name[i]
-		switch {
-		case c >= 0x80:
-			return n[fold(name)]
-		case c >= 'a' && c <= 'z':
+		if c >= 'a' && c <= 'z' {
 			c -= 'a' - 'A'
 		}
 		folded[i] = c
 	}
-	return n[string(folded[:len(name)])]
+	return n.known[string(folded[:len(name)])]
 }
 
 // fold makes names the same that are equal: each letter becomes the first of those that differ from it in case.

@@ -1,12 +1,13 @@
 package redact
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -14,12 +15,12 @@ import (
 
 // A Redactor applies rules. It may be used by several goroutines.
 type Redactor struct {
-	key       []byte
+	macs      sync.Pool // of *mac
 	policy    string
-	headers   names
-	query     names
-	form      names
-	fields    names  // of JSON, wherever they are
+	headers   *names
+	query     *names
+	form      *names
+	fields    *names // of JSON, wherever they are
 	paths     []path // into JSON, other than to fields anywhere
 	looksFor  map[pattern]bool
 	dropOther bool
@@ -101,16 +102,37 @@ func (r *Redactor) Pseudonym(value string) string {
 
 // code is 16 characters of a keyed hash.
 func (r *Redactor) code(domain, value string) string {
-	mac := hmac.New(sha256.New, r.key)
-	if domain != "" {
-		mac.Write([]byte(domain + ":"))
-	}
-	mac.Write([]byte(value))
-	var sum [sha256.Size]byte
+	m := r.macs.Get().(*mac)
+	defer r.macs.Put(m)
 	var text [16]byte
-	encoding.Encode(text[:], mac.Sum(sum[:0])[:10])
+	encoding.Encode(text[:], m.sum(domain, value)[:10])
 	return string(text[:])
 }
+
+// mac hashes with the key of a Redactor. It is used again, because a new one costs more than the hash does.
+type mac struct {
+	hash hash.Hash
+	text []byte
+	out  [sha256.Size]byte
+}
+
+// sum is good until the next call. The empty domain is that of most pseudonyms.
+func (m *mac) sum(domain, value string) []byte {
+	m.text = m.text[:0]
+	if domain != "" {
+		m.text = append(append(m.text, domain...), ':')
+	}
+	m.text = append(m.text, value...)
+	m.hash.Reset()
+	m.hash.Write(m.text)
+	if cap(m.text) > macText {
+		m.text = nil
+	}
+	return m.hash.Sum(m.out[:0])
+}
+
+// macText is as much as is kept of the room for a text.
+const macText = 64 << 10
 
 func isPseudonym(s string) bool {
 	if code, ok := strings.CutPrefix(s, prefix); ok {
@@ -150,16 +172,17 @@ func (p *pass) header(h replay.Header) {
 }
 
 // treatments says what becomes of header lines, of which some are secret.
-func treatments(secret []string) names {
-	all := make(names)
+func treatments(secret []string) *names {
+	all, special := new(names), new(names)
 	for _, name := range []string{"Referer", "Location", "Content-Location"} {
-		all[fold(name)] = address
+		all.set(name, address)
 	}
-	special := names{
-		fold("Authorization"): credentials, fold("Proxy-Authorization"): credentials, fold("Cookie"): cookies, fold("Set-Cookie"): setCookie,
-	}
+	special.set("Authorization", credentials)
+	special.set("Proxy-Authorization", credentials)
+	special.set("Cookie", cookies)
+	special.set("Set-Cookie", setCookie)
 	for _, name := range secret {
-		all[fold(name)] = max(whole, special.of(name))
+		all.set(name, max(whole, special.of(name)))
 	}
 	return all
 }

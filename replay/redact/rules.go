@@ -6,6 +6,7 @@
 package redact
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -80,7 +81,8 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 		return nil, fmt.Errorf("redact: key of %d bytes is too short to resist guessing: give at least 16", len(key))
 	}
 	d, problems := Defaults(), []error(nil)
-	r := &Redactor{key: slices.Clone(key), dropOther: rules.DropOther, policy: policyOf(rules), fields: make(names)}
+	key = slices.Clone(key)
+	r := &Redactor{dropOther: rules.DropOther, policy: policyOf(rules), fields: new(names)}
 	for _, k := range rules.Keep {
 		if !slices.ContainsFunc(slices.Concat(d.Headers, d.JSON, d.Query, d.Form, d.Patterns), func(s string) bool { return strings.EqualFold(s, k) }) {
 			problems = append(problems, fmt.Errorf("redact: keep %q: not in the default set", k))
@@ -101,6 +103,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 			problems = append(problems, fmt.Errorf("redact: pattern %q: want one of %s", p, strings.Join(d.Patterns, ", ")))
 		}
 	}
+	r.macs.New = func() any { return &mac{hash: hmac.New(sha256.New, key)} }
 	r.looksFor = make(map[pattern]bool)
 	for _, p := range list("patterns", d.Patterns, rules.Patterns) {
 		r.looksFor[pattern(p)] = true
@@ -115,7 +118,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 			continue
 		}
 		if name, ok := path.anywhere(); ok {
-			r.fields[fold(name)] = whole
+			r.fields.set(name, whole)
 		} else {
 			r.paths = append(r.paths, path)
 		}

@@ -57,7 +57,7 @@ func (p *pass) userinfo(s string) string {
 
 // pairs replaces the values of named fields in a=b&c=d. Values are decoded before they are
 // hashed, so that the pseudonym does not depend on the spelling.
-func (p *pass) pairs(s string, named names) string {
+func (p *pass) pairs(s string, named *names) string {
 	var out strings.Builder
 	last := 0 // s[:last] is in out
 	for start := 0; start <= len(s); {
