@@ -131,6 +131,7 @@ type Assembler struct {
 	o       Options
 	decoder decoder
 	conns   map[flow]*conn
+	last    *conn // of the packet before: the next one is often of the same
 	stats   Stats
 	held    int
 	clock   int64 // latest time of a packet
@@ -186,7 +187,10 @@ func (a *Assembler) Packet(at time.Time, link LinkType, data []byte, wire int) {
 		return
 	}
 	key := flowOf(&p)
-	c := a.conns[key]
+	c := a.last
+	if c == nil || c.key != key {
+		c = a.conns[key]
+	}
 	if c != nil && c.reopens(&p) {
 		a.forget(c, Expired)
 		c = nil
@@ -197,6 +201,7 @@ func (a *Assembler) Packet(at time.Time, link LinkType, data []byte, wire int) {
 		}
 		c = a.open(key, &p)
 	}
+	a.last = c
 	c.packet(&p, now)
 }
 
@@ -278,6 +283,9 @@ func inOrder(conns []*conn) []*conn {
 func (a *Assembler) forget(c *conn, how End) {
 	c.end(how)
 	delete(a.conns, c.key)
+	if a.last == c {
+		a.last = nil
+	}
 }
 
 // displace gives up the eighth of the connections that was idle for longest.
