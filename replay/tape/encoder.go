@@ -11,7 +11,7 @@ import (
 // encoder turns exchanges into records. Its string table and its deltas live for one frame.
 type encoder struct {
 	head  []byte // scratch: the head of the record being written
-	table map[string]uint64
+	table dictionary
 	at    time.Duration
 	seq   uint64
 
@@ -20,11 +20,10 @@ type encoder struct {
 	shelf    shelf[[sha256.Size]byte, place]
 }
 
+func newEncoder() *encoder { return &encoder{table: newDictionary()} }
+
 func (e *encoder) reset() {
-	if e.table == nil {
-		e.table = make(map[string]uint64)
-	}
-	clear(e.table)
+	e.table.reset()
 	e.at, e.seq, e.referred = 0, 0, 0
 }
 
@@ -190,11 +189,8 @@ func appendRecord(b []byte, kind byte, head, body1, body2 []byte) []byte {
 // string := 0 length bytes, for a new string | 1+n, for entry n of the frame's table. A new
 // string of at most 256 bytes becomes the next entry while the table has fewer than 8192.
 func (e *encoder) string(b []byte, s string) []byte {
-	if n, ok := e.table[s]; ok {
+	if n, known := e.table.number(s); known {
 		return binary.AppendUvarint(b, n+1)
-	}
-	if len(s) <= tableString && len(e.table) < tableMax {
-		e.table[s] = uint64(len(e.table))
 	}
 	b = append(b, 0)
 	b = binary.AppendUvarint(b, uint64(len(s)))

@@ -34,7 +34,7 @@ func TestWriterAndReaderKeepTheSameShelf(t *testing.T) {
 	bodies[1] = make([]byte, 9<<20)
 	some := func() []byte { return bodies[min(rng.IntN(len(bodies)), rng.IntN(len(bodies)))] }
 
-	e, d := new(encoder), decoder{library: &library{keep: true}}
+	e, d := newEncoder(), decoder{library: &library{keep: true}}
 	echoed := make(map[place]bool) // the first of two in one record, which nobody refers to
 	referred := 0
 	for n := range 30 {

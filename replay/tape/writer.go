@@ -101,7 +101,7 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 		return nil, fmt.Errorf("create tape: %w", err)
 	}
 	w := &Writer{
-		path: path, f: osFile{f}, zstd: enc, enc: new(encoder), packing: o.Pack, recipients: o.Recipients,
+		path: path, f: osFile{f}, zstd: enc, enc: newEncoder(), packing: o.Pack, recipients: o.Recipients,
 		sync: o.Sync, set: make(sessionSet), sealer: sealer, wrapped: wrapped,
 		ledger: make(replay.Ledger),
 		stop:   make(chan struct{}),
