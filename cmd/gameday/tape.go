@@ -28,6 +28,9 @@ func newTapeInfo(g *global) *cobra.Command {
   gameday tape info tapes --verify`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			for _, file := range tape.Leftovers(args[0]) {
+				fmt.Fprintf(g.stderr, "warning: %s is left of a packing that was broken off, and no part of the tape: remove it; of a tape gameday tape pack does\n", file)
+			}
 			if wire.IsReel(args[0]) {
 				return reelInfo(g, args[0], verify)
 			}

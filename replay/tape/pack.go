@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -46,12 +45,8 @@ func (p Packed) and(more Packed) Packed {
 // quietShare is what packing takes of a core while the recording goes on, unless it is told otherwise.
 const quietShare = 0.25
 
-// packingSuffix makes the name of the file that becomes the tape. One that a killed process left is overwritten by the
-// next attempt, and no reader takes it for a tape. Who holds the tape has the name.
-const packingSuffix = ".packing"
-
 // Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone, unless there are
-// recipients: they are who alone can read it afterwards. All records are the same and in the same order; so are metadata
+// recipients: they are who alone can read it afterwards. What a packing that was broken off left beside it is removed. All records are the same and in the same order; so are metadata
 // and ledger. At any moment the file is the old one or the new one, as a whole, and it keeps its owner and permissions; of
 // a symbolic link the file is packed that it leads to. A tape that is damaged, was not closed, or is being packed is
 // refused. For an encrypted one identities open it, and there have to be recipients.
@@ -62,6 +57,9 @@ func Pack(ctx context.Context, path string, identities []age.Identity, recipient
 	}
 	p := packer{r: r, path: path, recipients: recipients, anyway: len(recipients) > 0}
 	packed, err := p.pack(ctx)
+	if err == nil && packed.Tapes == 0 {
+		err = p.sweep()
+	}
 	return packed, errors.Join(err, r.Close())
 }
 
@@ -81,24 +79,6 @@ func (w *Writer) pack(p Packing, hurry <-chan struct{}) Packed {
 	w.offset -= packed.Saved
 	w.mu.Unlock()
 	return packed
-}
-
-// DropPacking removes what a packing that was broken off left beside a tape, or in a reel. The tapes are whole without it.
-func DropPacking(path string) error {
-	files := []string{path + packingSuffix}
-	inside, _ := os.ReadDir(path) // of a tape there is nothing inside
-	for _, file := range inside {
-		if strings.HasSuffix(file.Name(), tapeSuffix+packingSuffix) {
-			files = append(files, filepath.Join(path, file.Name()))
-		}
-	}
-	var errs []error
-	for _, file := range files {
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // packer is the packing of one tape under way.
