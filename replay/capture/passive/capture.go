@@ -71,7 +71,7 @@ func New(from Packets, to replay.Recorder, o Options) *Watch {
 		o.Source = "packets"
 	}
 	in := capture.NewIntake(to, o.Options)
-	c := &collector{in: in, named: len(o.Ports) > 0, start: in.Start().UnixNano(), bodyMax: in.BodyMax()}
+	c := &collector{in: in, lines: newLines(), named: len(o.Ports) > 0, start: in.Start().UnixNano(), bodyMax: in.BodyMax()}
 	return &Watch{
 		Tap: in.Tap, collector: c, from: from, problem: o.Problem,
 		assembler: tcpstream.New(tcpstream.Options{

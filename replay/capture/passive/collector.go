@@ -28,6 +28,7 @@ type collector struct {
 	bodyMax int64
 	named   bool // the ports of the servers were named
 	tally   tally
+	lines   *lines
 	seq     uint64
 }
 

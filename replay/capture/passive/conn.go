@@ -55,10 +55,11 @@ type exchange struct {
 	response replay.Response // of x, if it has one
 }
 
-// newExchange begins one.
-func newExchange(x replay.Exchange, first place) *exchange {
-	e := &exchange{record: x, began: first.at, acked: first.acked}
+// begin begins one.
+func (k *conn) begin(first place) *exchange {
+	e := &exchange{began: first.at, acked: first.acked}
 	e.x = &e.record
+	e.x.At = k.c.since(first.at)
 	return e
 }
 

@@ -77,18 +77,19 @@ func (h *h2conn) begin(b *h2block) *h2stream {
 		c.lose(b.first, replay.LostLimit)
 		return nil
 	}
-	x := replay.Exchange{Conn: h.k.tcp.ID, At: c.since(b.first), Proto: protoH2}
+	e := h.k.begin(place{at: b.first})
+	e.x.Conn, e.x.Proto = h.k.tcp.ID, protoH2
 	fault, rule := b.fault, ""
 	if fault == "" {
 		var err error
-		if rule, err = readRequest(&x, b.fields); err != nil {
+		if rule, err = readRequest(e.x, b.fields); err != nil {
 			fault = replay.LostParse
 		}
 	}
 	if fault == "" && rule == "" {
-		x.Seq = c.next()
+		e.x.Seq = c.next()
 	}
-	st := newH2stream(b.stream, newExchange(x, place{at: b.first}))
+	st := newH2stream(b.stream, e)
 	st.lost, st.rule = fault, rule
 	h.streams[b.stream] = st
 	return st
@@ -186,7 +187,7 @@ func statusOf(all replay.Header) (status int, fields replay.Header) {
 
 // orphan returns what stands for the request of a response when that was not captured. It returns nil when the response comes late.
 func (h *h2conn) orphan(b *h2block) *h2stream {
-	st := newH2stream(b.stream, newExchange(replay.Exchange{At: h.k.c.since(b.first)}, place{at: b.first}))
+	st := newH2stream(b.stream, h.k.begin(place{at: b.first}))
 	switch {
 	case len(h.streams) == waitingMax:
 		return nil
@@ -208,7 +209,7 @@ func (h *h2conn) push(b *h2block, at int64) {
 		h.k.c.in.LeaveOut(RulePushed)
 		return
 	}
-	st := newH2stream(b.promised, newExchange(replay.Exchange{At: h.k.c.since(at)}, place{at: at}))
+	st := newH2stream(b.promised, h.k.begin(place{at: at}))
 	st.rule, st.asked = RulePushed, true
 	h.streams[b.promised] = st
 }

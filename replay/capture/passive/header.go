@@ -9,49 +9,15 @@ import (
 	"github.com/gameday-dev/gameday/replay"
 )
 
-// fieldsMax bounds header lines of one message.
-const fieldsMax = 4096
-
-var errTooMany = errors.New("more header lines than the limit")
-
-// parseFields reads header lines, up to an empty one.
-func parseFields(text string) (replay.Header, error) {
-	h := make(replay.Header, 0, min(strings.Count(text, "\n"), fieldsMax))
-	for text != "" {
-		var line string
-		line, text, _ = strings.Cut(text, "\n")
-		line = strings.TrimSuffix(line, "\r")
-		if line == "" {
-			break
-		}
-		if line[0] == ' ' || line[0] == '\t' { // an obsolete continuation line
-			if len(h) == 0 {
-				return nil, errors.New("the header begins with a continuation line")
-			}
-			h[len(h)-1].Value += " " + strings.TrimSpace(line)
-			continue
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimRight(name, " \t"); !ok || name == "" {
-			return nil, errors.New("a header line has no name")
-		}
-		if len(h) == fieldsMax {
-			return nil, errTooMany
-		}
-		h = append(h, replay.Field{Name: name, Value: strings.TrimSpace(value)})
-	}
-	return h, nil
-}
-
 // framingOf says how the body of a message ends, after RFC 9112, section 6.3; responses that have no body whatever their
 // header says are dealt with before.
 func framingOf(h replay.Header, request bool) (framing, error) {
 	coding, length, lengths := "", "", 0
 	for _, f := range h {
 		switch {
-		case strings.EqualFold(f.Name, "Transfer-Encoding"):
+		case named(f.Name, "Transfer-Encoding"):
 			coding = f.Value
-		case strings.EqualFold(f.Name, "Content-Length"):
+		case named(f.Name, "Content-Length"):
 			if lengths++; lengths > 1 && f.Value != length {
 				return framing{}, errors.New("two lengths that differ")
 			}
@@ -79,3 +45,9 @@ func framingOf(h replay.Header, request bool) (framing, error) {
 	}
 	return framing{kind: untilClose}, nil
 }
+
+// named reports whether a name is one of ASCII, in whatever case.
+func named(name, as string) bool { return len(name) == len(as) && strings.EqualFold(name, as) }
+
+// isHost reports whether a line is that of the host, which an exchange keeps by itself.
+func isHost(f replay.Field) bool { return named(f.Name, "Host") }

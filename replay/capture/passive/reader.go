@@ -332,17 +332,19 @@ func (r *reader) underway() bool {
 
 // headEnd returns the length of the head that b begins with, up to its empty line; 0 when that has not come.
 func headEnd(b []byte) int {
-	end := bytes.Index(b, []byte("\n\r\n")) + len("\n\r\n")
-	if end < len("\n\r\n") {
-		end = len(b)
+	for n := 0; ; {
+		line := bytes.IndexByte(b[n:], '\n') + 1
+		if line == 0 {
+			return 0
+		}
+		n += line
+		switch rest := b[n:]; {
+		case len(rest) > 0 && rest[0] == '\n':
+			return n + 1
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return n + 2
+		}
 	}
-	if bare := bytes.Index(b[:end], []byte("\n\n")); bare >= 0 {
-		return bare + len("\n\n")
-	}
-	if !bytes.HasSuffix(b[:end], []byte("\n\r\n")) {
-		return 0
-	}
-	return end
 }
 
 func blank(line []byte) bool { return string(line) == "\r\n" || string(line) == "\n" }

@@ -3,7 +3,8 @@ package passive
 import (
 	"bytes"
 	"errors"
-	"strings"
+	"net/http"
+	"slices"
 
 	"github.com/gameday-dev/gameday/replay"
 )
@@ -22,13 +23,12 @@ func (r *requests) head(b []byte, first place) (framing, error) {
 		newH2(k, prefaceTail)
 		return framing{kind: idle}, nil
 	}
-	text := string(b) // one allocation for the whole head
 	line := bytes.IndexByte(b, '\n')
 	method, target, proto, _ := requestLine(b[:line])
-	if !strings.HasPrefix(string(proto), "HTTP/1.") {
+	if !bytes.HasPrefix(proto, []byte("HTTP/1.")) {
 		return framing{}, errVersion
 	}
-	fields, err := parseFields(text[line+1:])
+	fields, err := k.c.lines.header(b[line+1:])
 	if err != nil {
 		return framing{}, err
 	}
@@ -36,19 +36,30 @@ func (r *requests) head(b []byte, first place) (framing, error) {
 	if err != nil {
 		return framing{}, err
 	}
-	targetAt := len(method) + 1
-	k.up = newExchange(replay.Exchange{
-		Conn: k.tcp.ID, Seq: k.c.next(), At: k.c.since(first.at),
-		Method: text[:len(method)], Target: text[targetAt : targetAt+len(target)],
-		Proto: text[targetAt+len(target)+1:][:len(proto)],
-		Host:  fields.Get("Host"), Header: fields,
-	}, first)
-	k.up.x.Header.Del("Host")
+	k.up = k.begin(first)
+	x := k.up.x
+	x.Conn, x.Seq = k.tcp.ID, k.c.next()
+	x.Method, x.Target, x.Proto = word(method), string(target), word(proto)
+	x.Host = fields.Get("Host")
+	x.Header = slices.DeleteFunc(fields, isHost)
 	if f.kind == fixed {
-		k.up.x.Size = f.size
+		x.Size = f.size
 	}
 	k.await(k.up)
 	return f, nil
+}
+
+// word is a string of a request line, of which there are few; the usual ones need no room of their own.
+func word(b []byte) string {
+	switch string(b) {
+	case http.MethodGet:
+		return http.MethodGet
+	case http.MethodPost:
+		return http.MethodPost
+	case "HTTP/1.1":
+		return "HTTP/1.1"
+	}
+	return string(b)
 }
 
 func (r *requests) body(b []byte) {
@@ -65,7 +76,7 @@ func (r *requests) hole(n int64) {
 }
 
 func (r *requests) trailer(b []byte) {
-	if fields, err := parseFields(string(b)); err == nil && r.up != nil {
+	if fields, err := r.c.lines.header(b); err == nil && r.up != nil {
 		r.up.x.Trailer = fields
 	}
 }
@@ -108,7 +119,7 @@ func (k *conn) abandon(first place, begun bool, why string) {
 		if !begun {
 			return
 		}
-		e = newExchange(replay.Exchange{At: k.c.since(first.at)}, first)
+		e = k.begin(first)
 		k.await(e)
 	}
 	k.ask(e, k.req.now.at)

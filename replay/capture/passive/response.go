@@ -17,7 +17,7 @@ func (r *responses) head(b []byte, first place) (framing, error) {
 	k := (*conn)(r)
 	line := bytes.IndexByte(b, '\n')
 	status, _ := statusLine(b[:line])
-	fields, err := parseFields(string(b[line+1:]))
+	fields, err := k.c.lines.header(b[line+1:])
 	if err != nil {
 		return framing{}, err
 	}
@@ -79,7 +79,7 @@ func (r *responses) hole(n int64) {
 }
 
 func (r *responses) trailer(b []byte) {
-	if fields, err := parseFields(string(b)); err == nil && r.down != nil {
+	if fields, err := r.c.lines.header(b); err == nil && r.down != nil {
 		r.down.x.Response.Trailer = fields
 	}
 }
