@@ -86,21 +86,17 @@ func (i Intake) spares(x *replay.Exchange) string {
 
 // mayColour is true for the headers that say that a request is replayed.
 func mayColour(name string) bool {
-	switch name {
-	case mark.Colour, mark.Header, "Tracestate", "Baggage":
-		return true
-	}
-	return false
+	return named(name, mark.Colour) || named(name, mark.Header) || named(name, "Tracestate") || named(name, "Baggage")
 }
 
 // httpHeader returns fields in the form of net/http: all, or those with the names chosen.
 func httpHeader(fields replay.Header, chosen func(name string) bool) http.Header {
 	var h http.Header
 	for _, f := range fields {
-		name := http.CanonicalHeaderKey(f.Name)
-		if chosen != nil && !chosen(name) {
+		if chosen != nil && !chosen(f.Name) {
 			continue
 		}
+		name := http.CanonicalHeaderKey(f.Name)
 		if h == nil {
 			h = make(http.Header)
 		}

@@ -86,7 +86,9 @@ func bodies(x *replay.Exchange) int {
 // can wait.
 func (q *queue) put(e parcel) {
 	if q.o.Wait {
+		began := time.Now()
 		q.do(e)
+		q.busy.Add(int64(time.Since(began)))
 		return
 	}
 	q.mu.Lock()
@@ -258,7 +260,7 @@ func (q *queue) drain() {
 				q.keepBooks(&last)
 				return
 			}
-			q.do(e)
+			q.burst(e)
 		case s, ok := <-back:
 			if !ok {
 				back = nil
@@ -272,14 +274,35 @@ func (q *queue) drain() {
 	}
 }
 
+// burstMax bounds what is done before the recording goroutine looks for anything else.
+const burstMax = 64
+
+// burst does a parcel and those that wait behind it.
+func (q *queue) burst(e parcel) {
+	began := time.Now()
+	defer func() { q.busy.Add(int64(time.Since(began))) }()
+	for n := 1; ; n++ {
+		q.do(e)
+		if n == burstMax {
+			return
+		}
+		ok := false
+		select {
+		case e, ok = <-q.in:
+		default:
+		}
+		if !ok {
+			return // none waits, or there will be none
+		}
+	}
+}
+
 // do records a parcel and gives back what was reserved for it, unless that has to wait.
 func (q *queue) do(e parcel) {
-	began := time.Now()
 	e.held = e.reserved() // redaction changes it
 	if q.record(e) {
 		q.release(e.held)
 	}
-	q.busy.Add(int64(time.Since(began)))
 }
 
 // record reports whether it is done with a parcel.

@@ -63,7 +63,7 @@ func (s *sessions) name(x *replay.Exchange) string {
 	s.bind(credential, name)
 	if r := x.Response; r != nil && r.Status < 400 {
 		for _, f := range r.Header {
-			if strings.EqualFold(f.Name, "Set-Cookie") {
+			if named(f.Name, "Set-Cookie") {
 				pair, _, _ := strings.Cut(f.Value, ";")
 				if key, value, _ := strings.Cut(strings.TrimSpace(pair), "="); key == s.Cookie {
 					s.bind(value, name)
@@ -97,7 +97,7 @@ func (s *sessions) bind(credential, name string) {
 
 func cookieValue(h replay.Header, name string) string {
 	for _, f := range h {
-		if strings.EqualFold(f.Name, "Cookie") {
+		if named(f.Name, "Cookie") {
 			if value := cookieIn([]string{f.Value}, name); value != "" {
 				return value
 			}
@@ -105,6 +105,9 @@ func cookieValue(h replay.Header, name string) string {
 	}
 	return ""
 }
+
+// named reports whether a header line has a name, in whatever case. Nearly all differ in their length already.
+func named(name, as string) bool { return len(name) == len(as) && strings.EqualFold(name, as) }
 
 // cookieIn looks for a cookie in lines of the header Cookie.
 func cookieIn(lines []string, name string) string {
