@@ -183,16 +183,21 @@ const killPeriod = 100 * time.Millisecond // between two looks for the kill file
 
 // watch obeys the kill switches and tells of progress until ctx ends.
 func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder, began time.Time) {
-	look, second := time.NewTicker(killPeriod), time.NewTicker(time.Second)
-	defer look.Stop()
+	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	var look <-chan time.Time // never, without a file: each look wakes the process
+	if o.KillFile != "" {
+		ticker := time.NewTicker(killPeriod)
+		defer ticker.Stop()
+		look = ticker.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-o.Kill:
 			tap.Stop(capture.LostKill)
-		case <-look.C:
+		case <-look:
 			o.obeyFile(tap)
 		case <-second.C:
 			if o.Progress != nil {
@@ -206,9 +211,6 @@ func (o CaptureOptions) watch(ctx context.Context, tap *capture.Tap, w recorder,
 const lostKillFile = capture.LostKill + " by file"
 
 func (o CaptureOptions) obeyFile(tap *capture.Tap) {
-	if o.KillFile == "" {
-		return
-	}
 	if _, err := os.Lstat(o.KillFile); errors.Is(err, fs.ErrNotExist) {
 		tap.Resume(lostKillFile)
 		return
