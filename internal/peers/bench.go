@@ -50,6 +50,7 @@ func (b *bench) measurements() []measurement {
 		{"tape", b.taped},
 		{"proxy", b.proxied},
 		{"capture", b.capturing},
+		{"recorder", b.recording},
 		{"report", b.reported},
 		{"beside", b.burned},
 		{"http2", func(ctx context.Context) (section, error) { return b.limit(ctx, true) }},

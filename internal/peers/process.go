@@ -102,17 +102,22 @@ func run(ctx context.Context, out io.Writer, args ...string) (usage, error) {
 		return usage{}, fmt.Errorf("start %s: %w", filepath.Base(args[0]), err)
 	}
 	peak := watchMemory(c.Process.Pid)
-	err := c.Wait()
+	err := offered(c.Wait())
 	rss, half := peak()
-	var exit *exec.ExitError
-	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == 3) {
+	if err != nil {
 		err = fmt.Errorf("run %s: %w: %.300s", filepath.Base(args[0]), err, fault.String())
-	} else {
-		err = nil
 	}
 	u := used(c.ProcessState)
 	u.wall, u.rss, u.half = time.Since(begun), rss, half
 	return u, err
+}
+
+// offered forgives an exit code of 3.
+func offered(err error) error {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 3 {
+		return nil
+	}
+	return err
 }
 
 func used(s *os.ProcessState) usage {

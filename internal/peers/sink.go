@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -21,12 +22,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n"
+// answer is what most requests get, with its body.
+const (
+	answer     = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n" + answerBody
+	answerBody = "ok\n"
+)
 
 // sink answers small requests and keeps when the kernel received each, so that its own delays are not counted: the
 // time is that of the packet (SO_TIMESTAMPNS, socket(7)).
 type sink struct {
 	stallAt, stallFor time.Duration // counted from the first request
+	large             bool          // some answers are, see bodyOf
 
 	mu       sync.Mutex
 	first    time.Time
@@ -46,6 +52,7 @@ func serveSink(ctx context.Context, args []string) error {
 	out := flags.String("out", "", "file of arrivals, written at the end")
 	flags.DurationVar(&s.stallAt, "stall-at", 0, "when to stop answering")
 	flags.DurationVar(&s.stallFor, "stall-for", 0, "for how long")
+	flags.BoolVar(&s.large, "large", false, "give a large answer now and then")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -101,10 +108,11 @@ func (s *sink) serve(c *net.TCPConn) {
 				break
 			}
 			s.wait(at)
-			if _, err := c.Write([]byte(answer)); err != nil {
+			n := number(rest[:end])
+			if _, err := c.Write(s.answerTo(n)); err != nil {
 				return
 			}
-			s.note(number(rest[:end]), at)
+			s.note(n, at)
 			rest = rest[end+4:]
 		}
 		held = copy(buf, rest)
@@ -130,6 +138,37 @@ func receive(raw syscall.RawConn, buf, oob []byte) (n int, at time.Time, err err
 		}
 	}
 	return n, at, nil
+}
+
+// One of largeEvery answers has largeBytes, where they are wanted.
+const (
+	largeEvery = 100
+	largeBytes = 200_000
+)
+
+// noiseOf is what large answers are parts of: no two are alike, and none can be made smaller.
+var noiseOf = sync.OnceValue(func() []byte {
+	b := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // which always gives all
+	return b
+})
+
+// bodyOf is what a request is answered with, where some answers are large.
+func bodyOf(number int64) []byte {
+	if number%largeEvery != 0 {
+		return []byte(answerBody)
+	}
+	all := noiseOf()
+	from := int(number) * 7919 % (len(all) - largeBytes)
+	return all[from:][:largeBytes]
+}
+
+func (s *sink) answerTo(number int64) []byte {
+	if !s.large || number%largeEvery != 0 {
+		return []byte(answer)
+	}
+	body := bodyOf(number)
+	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n", len(body)), body...)
 }
 
 // wait stands still while the server stalls.
