@@ -17,7 +17,8 @@ func newTapePack(g *global) *cobra.Command {
 		Short: "Write a tape anew in whole frames, in its place",
 		Long: `Write a tape anew in whole frames, in its place. A tape is recorded in small frames, so that a crash costs little; in
 whole ones it takes about a quarter of the space and half the time to read. A capture does this by itself at its end, so
-this is for tapes of older versions, and for those that the disk had no room for. Nothing on the tape changes. Until it is
+this is for tapes of older versions, and for those that the disk had no room for. One that it would make smaller by less
+than a tenth stays as it is: where much passes, frames are large enough. Nothing on the tape changes. Until it is
 done the tape is the old one, whole. With --encrypt-to any tape is written anew, and these recipients alone can read it.`,
 		Example: `  gameday tape pack shop.gdtape
   gameday tape pack sealed.gdtape --identity key.txt --encrypt-to recipients.txt`,
@@ -28,7 +29,7 @@ done the tape is the old one, whole. With --encrypt-to any tape is written anew,
 				return failed(err)
 			}
 			if packed.Tapes == 0 {
-				fmt.Fprintln(g.stdout, "it is in whole frames already, or fills none")
+				fmt.Fprintln(g.stdout, "nothing to gain: it is in whole frames already, or fills none, or would hardly be smaller")
 			}
 			printPacked(g.stdout, packed)
 			return nil

@@ -24,6 +24,9 @@ type entry struct {
 
 const entrySize = 42
 
+// small reports whether a frame of records was closed before it was full.
+func (e entry) small() bool { return e.kind == kindData && e.size < FrameSize && e.flags&flagFull == 0 }
+
 func entryOf(h header, offset int64) entry {
 	return entry{offset, h.kind, h.flags, h.records, h.size, h.tsMin, h.tsMax, h.first}
 }

@@ -103,6 +103,11 @@ func (p *packer) pack(ctx context.Context) (Packed, error) {
 	if err := p.sound(); err != nil {
 		return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
 	}
+	if !p.anyway {
+		if pays, err := p.pays(); err != nil || !pays {
+			return Packed{}, err
+		}
+	}
 	if p.Room != nil {
 		if err := p.Room(p.r.size); err != nil {
 			return Packed{}, fmt.Errorf("pack tape %s: %w", p.path, err)
@@ -115,7 +120,7 @@ func (p *packer) pack(ctx context.Context) (Packed, error) {
 	return Packed{Tapes: 1, Frames: frames, Bytes: p.r.size, Saved: p.r.size - size}, nil
 }
 
-// worth reports whether the tape fills a whole frame, and has four times the frames that its small ones would make.
+// worth reports whether packing may pay: whether the tape fills a whole frame, and has four times the frames that its small ones would make.
 func (p *packer) worth() (frames int, ok bool) {
 	var unpacked, gain int64
 	small := 0
@@ -124,7 +129,7 @@ func (p *packer) worth() (frames int, ok bool) {
 			continue
 		}
 		frames, unpacked = frames+1, unpacked+int64(e.size)
-		if e.size < FrameSize && e.flags&flagFull == 0 {
+		if e.small() {
 			small, gain = small+1, gain+int64(e.size)
 		}
 	}

@@ -3,6 +3,7 @@ package tape_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -321,6 +322,30 @@ func TestATapeStaysAsItIs(t *testing.T) {
 		require.Equal(t, 1, w.Packed().Left)
 		require.ErrorIs(t, w.Packed().Why, full)
 		require.Greater(t, contentOf(t, path).info.Frames, 400)
+	})
+	t.Run("when it would hardly be smaller", func(t *testing.T) {
+		xs := shopping(3000, 41)
+		for i, x := range xs { // of noise there is nothing to gain, in frames of 128 KiB
+			noise := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)})
+			x.Body, x.Size = make([]byte, 1500), 1500
+			_, _ = noise.Read(x.Body)
+			if x.Response != nil {
+				x.Response.Body, x.Response.Size = nil, 0
+			}
+		}
+		path := write(t, xs, 80)
+		was, err := os.ReadFile(path)
+		require.NoError(t, err)
+		packed, err := tape.Pack(t.Context(), path, nil, nil)
+		require.NoError(t, err)
+		require.Zero(t, packed)
+		is, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, was, is)
+		id := identity(t)
+		packed, err = tape.Pack(t.Context(), path, nil, []age.Recipient{id.Recipient()})
+		require.NoError(t, err)
+		require.Equal(t, 1, packed.Tapes, "but for those who alone are to read it")
 	})
 	t.Run("when it is small", func(t *testing.T) {
 		path := write(t, shopping(200, 1), 2)

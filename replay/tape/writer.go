@@ -82,10 +82,6 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if len(about) > metaMax {
 		return nil, fmt.Errorf("create tape %s: metadata of %d bytes exceeds the limit of %d", path, len(about), metaMax)
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return nil, fmt.Errorf("create tape %s: %w", path, err)
-	}
 	var sealer *sealer
 	var wrapped []byte
 	if len(o.Recipients) > 0 {
@@ -100,13 +96,11 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create tape: %w", err)
 	}
-	w := &Writer{
-		path: path, f: osFile{f}, zstd: enc, enc: newEncoder(), packing: o.Pack, recipients: o.Recipients,
-		sync: o.Sync, set: make(sessionSet), sealer: sealer, wrapped: wrapped,
-		ledger: make(replay.Ledger),
-		stop:   make(chan struct{}),
+	w, err := newWriter(osFile{f})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create tape %s: %w", path, err), f.Close(), os.Remove(path))
 	}
-	w.open()
+	w.path, w.packing, w.sync, w.recipients, w.sealer, w.wrapped = path, o.Pack, o.Sync, o.Recipients, sealer, wrapped
 	w.write(append([]byte(fileMagic), Version))
 	w.append(header{kind: kindMeta, size: uint32(len(about))}, about)
 	w.lock()
@@ -122,6 +116,18 @@ func Create(path string, m Meta, o Options) (*Writer, error) {
 	if o.Flush > 0 {
 		w.flusher.Go(func() { w.flushEvery(o.Flush) })
 	}
+	return w, nil
+}
+
+// newWriter returns a Writer of frames, and of nothing else so far.
+func newWriter(f disk) (*Writer, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(FrameSize)) // larger ones only take memory
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{f: f, zstd: enc, enc: newEncoder(), set: make(sessionSet), ledger: make(replay.Ledger), stop: make(chan struct{})}
+	w.open()
 	return w, nil
 }
 
