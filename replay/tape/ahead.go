@@ -30,6 +30,7 @@ type batch struct {
 	exchanges []*replay.Exchange // in order of time
 	gaps      []replay.Gap
 	messages  []*replay.Message
+	weight    int   // of the exchanges
 	read      int64 // records decoded of the frame, up to the error if there is one
 	behind    int64 // no later record of the frame is earlier
 	lacks     []lack
@@ -126,7 +127,7 @@ func (l *loader) load(i int, take func(batch) bool) bool {
 
 // fill decodes a batch, and reports whether another one may follow in the frame.
 func (l *loader) fill(b *batch) bool {
-	for size := 0; b.read < batchMax && size < batchSize; {
+	for said := 0; b.read < batchMax && b.weight+said < batchSize; {
 		r, err := l.dec.next()
 		if err != nil || r == (decoded{}) {
 			b.err = err
@@ -139,13 +140,13 @@ func (l *loader) fill(b *batch) bool {
 			b.gaps = append(b.gaps, *r.gap)
 		case m != nil && l.wants(m.At, m.Session):
 			b.messages = append(b.messages, m)
-			size += messageWeight(m)
+			said += messageWeight(m)
 		case x != nil && l.wants(x.At, x.Session):
 			if b.exchanges == nil {
 				b.exchanges = make([]*replay.Exchange, 0, min(batchMax, 1+l.dec.left()/exchangeMin))
 			}
 			b.exchanges = append(b.exchanges, x)
-			size += weight(x)
+			b.weight += weight(x)
 		}
 	}
 	sortByTime(b.exchanges)

@@ -45,9 +45,11 @@ type both struct {
 	r replay.Response
 }
 
+// What has pointers is as long as fits into a size class of the runtime with the 8 bytes that it puts in front: a slab of 8 KiB
+// would take 9472 bytes.
 const (
-	bothSlab  = 32       // 12 KiB
-	fieldSlab = 256      // 8 KiB
+	bothSlab  = (12<<10 - 8) / int(unsafe.Sizeof(both{}))
+	fieldSlab = (8<<10 - 8) / int(unsafe.Sizeof(replay.Field{}))
 	windowMax = 16 << 10 // but for a record that is larger
 )
 

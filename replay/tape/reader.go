@@ -263,6 +263,7 @@ func (r *Reader) fetch() {
 	if r.events {
 		r.hear(b.messages)
 	}
+	r.heldBytes += b.weight
 	r.hold(b.exchanges)
 	switch {
 	case errors.Is(b.err, ErrLocked):
@@ -275,9 +276,6 @@ func (r *Reader) fetch() {
 // hold merges the exchanges of a batch, in order of time, into those held. Batches overlap little, so
 // mostly only the tail of what is held moves.
 func (r *Reader) hold(xs []*replay.Exchange) {
-	for _, x := range xs {
-		r.heldBytes += weight(x)
-	}
 	if len(xs) == 0 {
 		return
 	}
