@@ -188,6 +188,28 @@ func TestThreeWays(t *testing.T) {
 	require.InDelta(t, 0.1, d.Wrong(), 1e-9)
 }
 
+// TestAFailedSecondaryShowsNoNoise: else everything in which the candidate is wrong would pass for noise while it is down.
+func TestAFailedSecondaryShowsNoNoise(t *testing.T) {
+	c, err := WithPrimary(true, Options{})
+	require.NoError(t, err)
+	for i, statuses := range [][3]int{{200, 200, 200}, {404, 200, 0}, {404, 200, 503}, {500, 200, 0}, {404, 200, 200}} {
+		for role, take := range []func(*replay.Answered){c.Candidate, c.Primary, c.Secondary} {
+			take(answered(uint64(i), statuses[role], nil, "", nil))
+		}
+	}
+	d := c.Close()
+	require.Equal(t, map[gameday.DiffClass]int64{gameday.DiffIdentical: 1, gameday.DiffError: 1, gameday.DiffWrong: 1}, d.Classes)
+	require.Equal(t, map[string]int64{causeSecondary: 2}, d.NotCompared)
+	require.Empty(t, d.Routes[0].Fields[0].Noisy)
+}
+
+// TestAFailureOfGRPCIsOne, though its status of HTTP is 200.
+func TestAFailureOfGRPCIsOne(t *testing.T) {
+	call := answered(0, 200, nil, "", response(200, nil, "\x00\x00\x00\x00\x00"))
+	call.Class = gameday.ClassRejected
+	require.Equal(t, map[gameday.DiffClass]int64{gameday.DiffError: 1}, run(t, Options{}, call).Classes)
+}
+
 func TestAFieldThatOnlySometimesDiffersByItselfIsNoise(t *testing.T) {
 	for _, tt := range []struct {
 		name                string

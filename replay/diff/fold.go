@@ -16,6 +16,7 @@ const (
 	causeMissing   = "another system gave no answer to the same request"
 	causeUnseen    = "the recording has no answer"
 	causePrimary   = "the primary failed"
+	causeSecondary = "the secondary failed" // and says nothing of what is noise
 	causePart      = "a body is not whole, or in an unknown coding"
 	causeManyKinds = "too many kinds of difference"
 )
@@ -78,12 +79,18 @@ func (f *fold) compare(m *meeting) {
 		return
 	}
 	r := f.route(a)
-	r.total++
 	if failed(got, want) {
+		r.total++
 		r.classes[gameday.DiffError]++
 		return
 	}
-	noise := f.noise(r, m, want)
+	other, cause := f.other(m, want)
+	if cause != "" {
+		f.leaveOut(cause, 1)
+		return
+	}
+	r.total++
+	noise := f.noise(r, m, want, other)
 	found := f.differences(want, got, a, m.answers[primary])
 	switch {
 	case f.rules.fallback(got) && !f.rules.fallback(want):
@@ -110,10 +117,32 @@ func (f *fold) expected(m *meeting) (*answer, string) {
 	return newAnswer("", r.Status, r.Header, r.Body, r.Size), ""
 }
 
-// failed reports whether the answer is a failure that the expected one is not.
+// other returns the answer of the secondary, nil where there is none, or why nothing can be learnt from it: what a failure is
+// not like would pass for noise.
+func (f *fold) other(m *meeting, want *answer) (*answer, string) {
+	s := m.answers[secondary]
+	if s == nil {
+		return nil, ""
+	}
+	other := newAnswer(s.Class, s.Status, s.Header, s.Body, s.Size)
+	switch {
+	case failed(other, want):
+		return nil, causeSecondary
+	case !other.whole:
+		return nil, causePart
+	}
+	return other, ""
+}
+
+// failed reports whether the answer is a failure that the expected one is not. Those of gRPC have the status 200 of HTTP.
 func failed(got, want *answer) bool {
 	refused := got.status == 429 || got.status >= 500
-	return got.status == 0 || refused && got.status != want.status
+	return got.status == 0 || refused && got.status != want.status || got.status == 200 && !well(got.class) && well(want.class)
+}
+
+// well reports whether a class is none of a failure. Recorded answers have none.
+func well(c gameday.Class) bool {
+	return c == "" || c == gameday.ClassOK || c == gameday.ClassDegraded
 }
 
 // differences compares with the recording, or with the primary's answer.
@@ -137,14 +166,12 @@ func stands(a, p *replay.Answered, want, got string) bool {
 }
 
 // noise finds where primary and secondary differ, and counts it.
-func (f *fold) noise(r *route, m *meeting, want *answer) map[string]bool {
-	s := m.answers[secondary]
-	if s == nil {
+func (f *fold) noise(r *route, m *meeting, want, other *answer) map[string]bool {
+	if other == nil {
 		return nil
 	}
-	other := newAnswer(s.Class, s.Status, s.Header, s.Body, s.Size)
 	noise := make(map[string]bool)
-	for _, d := range f.differences(want, other, s, m.answers[primary]) {
+	for _, d := range f.differences(want, other, m.answers[secondary], m.answers[primary]) {
 		noise[d.path] = true
 	}
 	for path := range noise {
