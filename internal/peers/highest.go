@@ -80,7 +80,7 @@ func stepOf(rate int, w work, p played) step {
 	doubled, _ := disorder(w, p.arrived)
 	return step{
 		rate: rate, due: len(w.due), lost: max(0, len(w.due)-len(p.arrived)+doubled),
-		late:   quantile(between(w.due, late, settling, 1<<62), .99),
+		late:   quantile(p.stolen.spared(w, p.arrived, late, settling), .99),
 		client: p.client.cpu().Seconds() / wall, server: p.server.cpu().Seconds() / wall,
 	}
 }

@@ -17,6 +17,8 @@ const settling = time.Second
 type kept struct {
 	cost
 	p50, p99, steady99       time.Duration // of lateness; the last of what was due after the settling
+	spared50, spared99       time.Duration // of what arrived while nothing was stolen
+	spared                   float64       // share of that
 	due, lost, doubled, swap int
 	rss                      int64
 }
@@ -76,7 +78,7 @@ func (m *schedule) take(ctx context.Context, b *bench, names []string) (err erro
 		if !there || err != nil {
 			return k, false, err
 		}
-		return keptOf(w, p.client.without(m.starts[name]), p.arrived), true, nil
+		return keptOf(w, p.client.without(m.starts[name]), p), true, nil
 	})
 	return err
 }
@@ -85,10 +87,14 @@ func (m *schedule) take(ctx context.Context, b *bench, names []string) (err erro
 // and does not keep its times at any rate.
 const gorRate = 5000
 
-func keptOf(w work, u usage, arrived []arrival) kept {
+func keptOf(w work, u usage, p played) kept {
+	arrived := p.arrived
 	late := lateness(w.due, arrived)
+	spared := p.stolen.spared(w, arrived, late, 0)
 	k := kept{cost: u.each(len(arrived)), p50: quantile(late, .5), p99: quantile(late, .99), due: len(w.due), rss: u.rss}
 	k.steady99 = quantile(between(w.due, late, settling, 1<<62), .99)
+	k.spared50, k.spared99 = quantile(spared, .5), quantile(spared, .99)
+	k.spared = float64(len(spared)) / float64(max(1, len(late)))
 	k.doubled, k.swap = disorder(w, arrived)
 	k.lost = max(0, len(w.due)-len(arrived)+k.doubled)
 	return k
@@ -125,7 +131,7 @@ func (m schedule) section() section {
 }
 
 func (m schedule) table(s *section) {
-	s.head = []string{"program", "CPU per request", "of it in user space", "late p50", "late p99", "steady p99", "lost", "doubled", "out of order", "memory", "start of the program", "other load, cores"}
+	s.head = []string{"program", "CPU per request", "of it in user space", "late p50", "late p99", "steady p99", "not stolen", "p50 there", "p99 there", "lost", "doubled", "out of order", "memory", "start of the program", "other load, cores"}
 	for _, name := range m.names() {
 		var total kept
 		for _, k := range m.of(name) {
@@ -140,6 +146,7 @@ func (m schedule) table(s *section) {
 			steady = "-"
 		}
 		s.row(name, m.micros(name, kept.all), m.micros(name, kept.own), m.late(name, kept.late50), m.late(name, kept.late99), steady,
+			percent(100*m.spread(name, kept.share).median), m.late(name, kept.lateSpared50), m.late(name, kept.lateSpared99),
 			fmt.Sprintf("%d of %d", total.lost, total.due), total.doubled, swaps, megabytes(inMegabytes(total.rss)), m.starts[name].cpu(), m.beside(name))
 		if name == "gameday" && !m.burned {
 			s.find("late/lost", float64(total.lost+total.doubled+total.swap), "")
@@ -147,9 +154,12 @@ func (m schedule) table(s *section) {
 	}
 }
 
-func (k kept) late50() float64     { return inMicros(k.p50) }
-func (k kept) late99() float64     { return inMicros(k.p99) }
-func (k kept) lateSteady() float64 { return inMicros(k.steady99) }
+func (k kept) share() float64        { return k.spared }
+func (k kept) lateSpared50() float64 { return inMicros(k.spared50) }
+func (k kept) lateSpared99() float64 { return inMicros(k.spared99) }
+func (k kept) late50() float64       { return inMicros(k.p50) }
+func (k kept) late99() float64       { return inMicros(k.p99) }
+func (k kept) lateSteady() float64   { return inMicros(k.steady99) }
 
 // late is the median of a lateness.
 func (m schedule) late(name string, figure func(kept) float64) string {

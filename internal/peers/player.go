@@ -13,6 +13,7 @@ import (
 type played struct {
 	client, server usage
 	arrived        []arrival
+	stolen         theft
 }
 
 // play has a program offer w to a fresh sink. It is not there where there is no such program.
@@ -26,7 +27,9 @@ func (b *bench) play(ctx context.Context, name string, w work, sink ...string) (
 		_, _, _ = collect()
 		return p, false, err
 	}
+	watched := watchTheft()
 	p.client, err = b.client(ctx, nil, args...)
+	p.stolen = watched()
 	var readErr error
 	p.server, p.arrived, readErr = collect()
 	if err != nil {

@@ -53,11 +53,7 @@ func quantile(of []time.Duration, q float64) time.Duration {
 // lateness compares arrivals with the schedule: the k-th arrival with the k-th due time, since not every program says
 // which request is which. Zero is the promptest of them, for no program says when it began; that flatters all alike.
 func lateness(due []time.Duration, arrived []arrival) []time.Duration {
-	at := make([]int64, len(arrived))
-	for i, a := range arrived {
-		at[i] = a.Received
-	}
-	slices.Sort(at)
+	at := received(arrived)
 	n := min(len(at), len(due))
 	late := make([]time.Duration, n)
 	for i := range n {
@@ -71,6 +67,16 @@ func lateness(due []time.Duration, arrived []arrival) []time.Duration {
 		late[i] -= least
 	}
 	return late
+}
+
+// received returns when requests arrived, in order, in nanoseconds since the epoch.
+func received(arrived []arrival) []int64 {
+	at := make([]int64, len(arrived))
+	for i, a := range arrived {
+		at[i] = a.Received
+	}
+	slices.Sort(at)
+	return at
 }
 
 // between returns the lateness of what was due in a stretch of the schedule.
