@@ -30,7 +30,7 @@ func stepAside() {
 // benchEpoll sends at absolute due times over 64 connections in turn, on one thread, and reads what comes.
 func benchEpoll(b *testing.B, rate int) {
 	url := null(b)
-	p, err := newPoller()
+	p, err := newPoller(false)
 	if err != nil {
 		b.Fatal(err)
 	}

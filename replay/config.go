@@ -46,6 +46,7 @@ type Config struct {
 	OwnHost  bool        // requests carry the host that they were recorded with, not that of the target
 	MaxConns int         // connections at the same time
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
+	Reserved bool        // the Go runtime has a place (GOMAXPROCS) for each of these beside those that all else needs: they keep it while they wait for less than 1 ms
 	Ack      Ack
 	Steady   bool     // it will not be asked for a surge, and so keeps nothing of its sessions that only a surge needs
 	Sparse   bool     // give no slices of flows in seconds without requests: for many flows, and long replays

@@ -37,6 +37,7 @@ type engine struct {
 	retries  int
 	gap      time.Duration // between two presses
 	maxConns int           // of a shard
+	reserved bool          // see Config
 	dial     func(context.Context) (net.Conn, error)
 	secure   *tls.Config // for the fast path; nil without TLS
 	targets  int         // how many there are

@@ -85,7 +85,7 @@ func (p *Player) makeEngine() {
 		stamp: p.stamp, timeout: c.Traffic.Timeout.Std(), length: c.Phases.Total().Std(), busy: c.Traffic.Busy, hold: c.Traffic.Connections == connsRecorded,
 		think: c.Traffic.Pace == paceThink, retries: c.Traffic.Retries, gap: c.Traffic.RetryGap.Std(), maxConns: (c.MaxConns + c.Shards - 1) / c.Shards,
 		now: p.now, ledger: p.ledger, books: newBooks(), taken: p.taken, observe: p.observe, watch: p.watch, ack: p.acknowledge, dial: p.dial,
-		backlog: newBacklog(c.Shards, c.Traffic.Pace == paceThink), targets: len(p.addrs),
+		backlog: newBacklog(c.Shards, c.Traffic.Pace == paceThink), targets: len(p.addrs), reserved: c.Reserved,
 	}
 	secure := c.TLS.Clone()
 	if secure == nil {

@@ -50,7 +50,7 @@ type shard struct {
 
 // newShard returns a shard that holds a poller until run ends.
 func newShard(e *engine) (*shard, error) {
-	p, err := newPoller()
+	p, err := newPoller(e.reserved)
 	if err != nil {
 		return nil, err
 	}

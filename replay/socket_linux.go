@@ -12,6 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// brief is how long a thread waits without giving up its place in the Go runtime, if it has one of its own. Whoever gives it up
+// has to find one again, and keeps the runtime's monitor looking for places that were left: some 3,000 times a second, on the
+// processor of whoever sends.
+const brief = time.Millisecond
+
 // maxEvents is how many ready sockets are taken from the system at once.
 const maxEvents = 256
 
@@ -24,6 +29,7 @@ type poller struct {
 	socks  []*socket // by the number that the system tells of them
 	free   []int32
 	coarse bool // the system has no epoll_pwait2
+	keeps  bool // its place in the Go runtime, while it waits briefly
 }
 
 // readiness says what can be done with a connection.
@@ -32,8 +38,9 @@ type readiness struct {
 	read, mayWrite bool
 }
 
-// newPoller takes what it needs from the system, until close.
-func newPoller() (*poller, error) {
+// newPoller takes what it needs from the system, until close. One that keeps its place waits as if it were at work: nobody else
+// may depend on that place.
+func newPoller(keeps bool) (*poller, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create epoll: %w", err)
@@ -43,7 +50,7 @@ func newPoller() (*poller, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("create eventfd: %w", err)
 	}
-	p := &poller{epoll: epoll, event: event, events: make([]unix.EpollEvent, maxEvents), ready: make([]readiness, 0, maxEvents)}
+	p := &poller{epoll: epoll, event: event, events: make([]unix.EpollEvent, maxEvents), ready: make([]readiness, 0, maxEvents), keeps: keeps}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, event, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
 		p.close()
 		return nil, fmt.Errorf("watch eventfd: %w", err)
@@ -76,7 +83,7 @@ func (p *poller) wait(timeout time.Duration) []readiness {
 func (p *poller) poll(timeout time.Duration) int {
 	t := unix.NsecToTimespec(int64(timeout))
 	if !p.coarse {
-		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, uintptr(unsafe.Pointer(&t)), 0, 0)
+		n, errno := p.pwait(&t, timeout < brief && (p.keeps || timeout == 0))
 		if errno == 0 {
 			return int(n)
 		}
@@ -88,6 +95,16 @@ func (p *poller) poll(timeout time.Duration) int {
 	_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(p.epoll), Events: unix.POLLIN}}, &t, nil)
 	n, _ := unix.EpollWait(p.epoll, p.events, 0)
 	return max(n, 0)
+}
+
+// pwait is epoll_pwait2(2). A raw one is not told to the Go runtime, whose signals end it, too.
+func (p *poller) pwait(t *unix.Timespec, raw bool) (n uintptr, errno syscall.Errno) {
+	if raw {
+		n, _, errno = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, uintptr(unsafe.Pointer(t)), 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.epoll), uintptr(unsafe.Pointer(&p.events[0])), maxEvents, uintptr(unsafe.Pointer(t)), 0, 0)
+	}
+	return n, errno
 }
 
 // adopt takes the connection over from the Go runtime; nc is closed in any case.
@@ -156,11 +173,11 @@ func (s *socket) wantWrite(want bool) error {
 
 // read returns errAgain when nothing is there, and io.EOF at the end.
 func (s *socket) read(to []byte) (int, error) {
-	n, err := s.move(unix.SYS_READ, to)
+	n, err := transfer(s.fd, to, false)
 	switch {
-	case err != nil && err != errAgain:
+	case err != nil && !errors.Is(err, errAgain):
 		return 0, fmt.Errorf("read: %w", err)
-	case n == 0 && err == nil:
+	case n == 0 && err == nil && len(to) > 0:
 		return 0, io.EOF
 	}
 	return n, err
@@ -168,28 +185,11 @@ func (s *socket) read(to []byte) (int, error) {
 
 // write returns errAgain when there is no room, and writes less than all when there is not enough.
 func (s *socket) write(b []byte) (int, error) {
-	n, err := s.move(unix.SYS_WRITE, b)
-	if err != nil && err != errAgain {
+	n, err := transfer(s.fd, b, true)
+	if err != nil && !errors.Is(err, errAgain) {
 		return 0, fmt.Errorf("write: %w", err)
 	}
 	return n, err
-}
-
-// move reads or writes. Neither waits, so the Go runtime need not be told: it would otherwise be prepared to give this
-// thread's place to another.
-func (s *socket) move(number uintptr, b []byte) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall(number, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EAGAIN:
-			return 0, errAgain
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
 }
 
 // close gives it back; what the poller has seen of it already is not told any more.

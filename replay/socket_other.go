@@ -16,7 +16,7 @@ type readiness struct {
 	read, mayWrite bool
 }
 
-func newPoller() (*poller, error) { return &poller{make(chan struct{}, 1)}, nil }
+func newPoller(bool) (*poller, error) { return &poller{make(chan struct{}, 1)}, nil }
 
 // wake ends the present wait, or the next one. Any goroutine may call it.
 func (p *poller) wake() {
