@@ -77,10 +77,11 @@ func (b *bench) climb(ctx context.Context, name string) (climb, error) {
 
 func stepOf(rate int, w work, p played) step {
 	late, wall := lateness(w.due, p.arrived), max(time.Millisecond, p.client.wall).Seconds()
+	spared, _ := p.stolen.spared(w, p.arrived, late, settling)
 	doubled, _ := disorder(w, p.arrived)
 	return step{
 		rate: rate, due: len(w.due), lost: max(0, len(w.due)-len(p.arrived)+doubled),
-		late:   quantile(p.stolen.spared(w, p.arrived, late, settling), .99),
+		late:   quantile(spared, .99),
 		client: p.client.cpu().Seconds() / wall, server: p.server.cpu().Seconds() / wall,
 	}
 }
@@ -88,7 +89,7 @@ func stepOf(rate int, w work, p played) step {
 func climbed(all []climb) section {
 	s := section{
 		title: "The highest rate that is held",
-		text: fmt.Sprintf("A constant rate for %s, higher and higher: %s to %s. A rate is held when nothing is lost and the p99 of lateness is at most %s in the second second; one that is "+
+		text: fmt.Sprintf("A constant rate for %s, higher and higher: %s to %s. A rate is held when nothing is lost and the p99 of lateness is at most %s in the second second, while the hypervisor takes nothing from the machine; one that is "+
 			"not held is tried once more. The client has one core, the server of the measurement the other.", stepLength, perSecond(float64(ladder()[0])), perSecond(float64(ladder()[len(ladder())-1])), stepLate),
 		head: []string{"program", "highest rate held", "late p99 there", "then", "late p99", "lost", "cores of the client", "cores of the server", "other load, cores"},
 	}

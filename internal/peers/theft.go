@@ -60,13 +60,17 @@ func (t theft) near(at time.Time) bool {
 }
 
 // spared returns the lateness of what was due from then on and arrived while nothing was stolen; late[k] is that of the k-th
-// arrival.
-func (t theft) spared(w work, arrived []arrival, late []time.Duration, from time.Duration) (kept []time.Duration) {
-	at := received(arrived)
-	for k, l := range late {
-		if w.due[k] >= from && !t.near(time.Unix(0, at[k])) {
+// arrival. share says how many of all these are; where that is less than a quarter, all are returned: a few say nothing.
+func (t theft) spared(w work, arrived []arrival, late []time.Duration, from time.Duration) (kept []time.Duration, share float64) {
+	at, all := received(arrived), between(w.due, late, from, 1<<62)
+	first := len(late) - len(all)
+	for k, l := range all {
+		if !t.near(time.Unix(0, at[first+k])) {
 			kept = append(kept, l)
 		}
 	}
-	return kept
+	if share = float64(len(kept)) / float64(max(1, len(all))); share < .25 {
+		kept = all
+	}
+	return kept, share
 }
