@@ -30,6 +30,7 @@ type poller struct {
 	free   []int32
 	coarse bool // the system has no epoll_pwait2
 	keeps  bool // its place in the Go runtime, while it waits briefly
+	alarm  alarm
 }
 
 // readiness says what can be done with a connection.
@@ -66,7 +67,7 @@ func (p *poller) wake() {
 // wait returns what is ready, valid until the next call, after at most the timeout.
 func (p *poller) wait(timeout time.Duration) []readiness {
 	p.ready = p.ready[:0]
-	for _, e := range p.events[:p.poll(max(timeout, 0))] {
+	for _, e := range p.events[:p.alarm.wait(timeout, p.poll)] {
 		if e.Fd < 0 {
 			var count [8]byte
 			_, _ = unix.Read(p.event, count[:])
