@@ -23,10 +23,17 @@ const niceness = -10
 // round its sleeps, and to wake it at once. A Go timer is up to a millisecond late.
 func holdThread() {
 	runtime.LockOSThread()
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)   // ns; without it sleeps are 50 us late
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) // of the thread alone; most may not
-	if own, err := unix.SchedGetAttr(0, 0); err == nil && own.Policy == unix.SCHED_NORMAL {
-		own.Runtime = uint64(turn) // from Linux 6.12 on; before, it means nothing here
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) // ns; without it sleeps are 50 us late
+	own, err := unix.SchedGetAttr(0, 0)
+	if err != nil || own.Policy != unix.SCHED_NORMAL {
+		return
+	}
+	own.Runtime = uint64(turn) // from Linux 6.12 on; before, it means nothing here
+	first := *own
+	if own.Nice == 0 { // nobody chose another
+		first.Nice = niceness
+	}
+	if unix.SchedSetAttr(0, &first, 0) != nil { // most may not
 		_ = unix.SchedSetAttr(0, own, 0)
 	}
 }
