@@ -68,15 +68,8 @@ const proveEnv = "GAMEDAY_PROVE"
 func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 	t.Helper()
 	for n := 1; ; n++ {
-		r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
-		attempt(n, func() {
-			done := make(chan struct{})
-			go func() { // which a fatal failure ends
-				defer close(done)
-				f(r)
-			}()
-			<-done
-		})
+		var r *recorder
+		attempt(n, func() { r = listen(t, f) })
 		got, said := r.attrs["gameday.verdict"], strings.Join(r.failures, "\n")
 		busy := busyHost.MatchString(said)
 		switch {
@@ -90,6 +83,18 @@ func record(t *testing.T, want string, f func(t testing.TB)) *recorder {
 			t.Fatalf("the verdict is %q, want %q:\n%s", got, want, said)
 		}
 	}
+}
+
+// listen runs f as a test, and returns what it said, whatever that is.
+func listen(t *testing.T, f func(t testing.TB)) *recorder {
+	r := &recorder{TB: t, dir: t.TempDir(), attrs: map[string]string{}}
+	done := make(chan struct{})
+	go func() { // which a fatal failure ends
+		defer close(done)
+		f(r)
+	}()
+	<-done
+	return r
 }
 
 func (r *recorder) Helper()             {}
