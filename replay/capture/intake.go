@@ -23,13 +23,26 @@ func (i Intake) Reserve(n int) bool { return i.queue.reserve(n) }
 func (i Intake) Release(n int) { i.queue.release(n) }
 
 // Put takes an exchange, whose bodies were reserved, and owns it from then on.
-func (i Intake) Put(x *replay.Exchange) {
+func (i Intake) Put(x *replay.Exchange) { i.put(parcel{x: x}) }
+
+// A Lender uses exchanges again.
+type Lender interface {
+	// Returned is called, once and on any goroutine, when nothing refers to what was lent any more.
+	Returned()
+}
+
+// Lend is Put for an exchange that goes back when it is recorded. Not all do: one that something else is done with never comes
+// back.
+func (i Intake) Lend(x *replay.Exchange, by Lender) { i.put(parcel{x: x, lender: by}) }
+
+func (i Intake) put(e parcel) {
+	x := e.x
 	if rule := i.spares(x); rule != "" {
 		i.queue.release(bodies(x))
 		i.queue.filtered(rule)
 		return
 	}
-	i.queue.put(parcel{x: x})
+	i.queue.put(e)
 }
 
 // Converse is Put for an exchange whose response switched the connection. It returns what records what is said from then on; nil when

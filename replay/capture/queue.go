@@ -41,6 +41,8 @@ type parcel struct {
 	m    *said
 	talk *Talk // that x begins, or that m is of
 
+	lender Lender // of x; nil when nobody wants it back
+
 	held      int  // bytes of bodies that were reserved for it
 	truncated bool // a body was over the limit
 }
@@ -300,8 +302,12 @@ func (q *queue) burst(e parcel) {
 // do records a parcel and gives back what was reserved for it, unless that has to wait.
 func (q *queue) do(e parcel) {
 	e.held = e.reserved() // redaction changes it
-	if q.record(e) {
-		q.release(e.held)
+	if !q.record(e) {
+		return
+	}
+	q.release(e.held)
+	if e.lender != nil {
+		e.lender.Returned()
 	}
 }
 

@@ -24,6 +24,14 @@ func (b *body) add(in capture.Intake, data []byte, limit int64) {
 	b.kept = append(b.kept, data...)
 }
 
+// bytes are those that are kept, nil when there are none.
+func (b *body) bytes() []byte {
+	if len(b.kept) == 0 {
+		return nil
+	}
+	return b.kept
+}
+
 // miss notes that n bytes are missing: what is kept ends before them.
 func (b *body) miss(n int64) {
 	b.size += n

@@ -29,6 +29,7 @@ type collector struct {
 	named   bool // the ports of the servers were named
 	tally   tally
 	lines   *lines
+	spares  spares
 	seq     uint64
 }
 

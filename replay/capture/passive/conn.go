@@ -53,14 +53,20 @@ type exchange struct {
 	// What is recorded lies here too: it comes and goes with what is known of it.
 	record   replay.Exchange // x
 	response replay.Response // of x, if it has one
+
+	from *spares // where it goes when it is recorded; nil when it is not used again
 }
 
-// begin begins one.
+// begin begins one that is not used again.
 func (k *conn) begin(first place) *exchange {
-	e := &exchange{began: first.at, acked: first.acked}
-	e.x = &e.record
-	e.x.At = k.c.since(first.at)
+	e := new(exchange)
+	k.start(e, first)
 	return e
+}
+
+func (k *conn) start(e *exchange, first place) {
+	e.x, e.began, e.acked = &e.record, first.at, first.acked
+	e.x.At = k.c.since(first.at)
 }
 
 func newConn(c *collector, tcp tcpstream.Conn) *conn {
@@ -179,7 +185,7 @@ func (k *conn) ask(e *exchange, at int64) {
 // settle notes that the response is over.
 func (k *conn) settle(e *exchange) {
 	r := e.x.Response
-	r.Body, r.Size = e.reply.kept, e.reply.size
+	r.Body, r.Size = e.reply.bytes(), e.reply.size
 	r.Duration = max(time.Duration(k.res.now.at-e.began), r.FirstByte)
 	e.settled = true
 	k.down = nil
@@ -215,12 +221,16 @@ func (k *conn) emit(e *exchange) {
 		k.c.in.Lose(replay.Gap{From: e.x.At, To: e.x.At, Lost: 1, Cause: e.lost})
 		return
 	}
-	e.x.Body, e.x.Size = e.request.kept, max(e.x.Size, e.request.size)
+	e.x.Body, e.x.Size = e.request.bytes(), max(e.x.Size, e.request.size)
 	if r := e.x.Response; r != nil && r.Status == http.StatusSwitchingProtocols {
 		k.talk = k.c.in.Converse(e.x)
 		return
 	}
-	k.c.in.Put(e.x)
+	if e.from == nil {
+		k.c.in.Put(e.x)
+		return
+	}
+	k.c.in.Lend(e.x, e) // which is not ours any more
 }
 
 // await puts a request behind those that wait for their responses.

@@ -82,7 +82,7 @@ func (k *conn) upgrade(e *exchange) bool {
 	for _, name := range [...]string{"Connection", "Upgrade", "HTTP2-Settings"} {
 		e.x.Header.Del(name)
 	}
-	e.x.Proto = protoH2
+	e.x.Proto, e.from = protoH2, nil
 	h.first, h.last = 1, 1
 	h.streams[1] = newH2stream(1, e)
 	if !e.asked { // nobody may answer before the request is whole, and yet go over

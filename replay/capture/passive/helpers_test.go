@@ -36,7 +36,14 @@ type shelf struct {
 }
 
 func (s *shelf) Record(x *replay.Exchange) error {
-	s.exchanges = append(s.exchanges, x)
+	own := *x
+	own.Header, own.Body = slices.Clone(x.Header), slices.Clone(x.Body)
+	if x.Response != nil {
+		r := *x.Response
+		r.Header, r.Body = slices.Clone(r.Header), slices.Clone(r.Body)
+		own.Response = &r
+	}
+	s.exchanges = append(s.exchanges, &own)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"hash/maphash"
-	"slices"
 	"strings"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -34,14 +33,13 @@ type knownLine struct {
 }
 
 const (
-	linesMax   = 1 << 10
-	lineKept   = 256
-	fieldsKept = 128 // the room for so many stays; most headers have far fewer
+	linesMax = 1 << 10
+	lineKept = 256
 )
 
 func newLines() *lines { return &lines{seed: maphash.MakeSeed()} }
 
-// header reads lines up to an empty one.
+// header reads lines up to an empty one. What it returns is good until the next call.
 func (l *lines) header(b []byte) (replay.Header, error) {
 	h := l.fields[:0]
 	for len(b) > 0 {
@@ -76,7 +74,7 @@ func (l *lines) header(b []byte) (replay.Header, error) {
 	if cap(h) <= fieldsKept {
 		l.fields = h
 	}
-	return slices.Clone(h), nil
+	return h, nil
 }
 
 func (l *lines) field(line []byte) (f replay.Field, ok bool) {

@@ -36,12 +36,13 @@ func (r *requests) head(b []byte, first place) (framing, error) {
 	if err != nil {
 		return framing{}, err
 	}
-	k.up = k.begin(first)
+	k.up = k.c.spares.take()
+	k.start(k.up, first)
 	x := k.up.x
 	x.Conn, x.Seq = k.tcp.ID, k.c.next()
 	x.Method, x.Target, x.Proto = word(method), string(target), word(proto)
 	x.Host = fields.Get("Host")
-	x.Header = slices.DeleteFunc(fields, isHost)
+	x.Header = append(x.Header, slices.DeleteFunc(fields, isHost)...)
 	if f.kind == fixed {
 		x.Size = f.size
 	}
@@ -77,7 +78,7 @@ func (r *requests) hole(n int64) {
 
 func (r *requests) trailer(b []byte) {
 	if fields, err := r.c.lines.header(b); err == nil && r.up != nil {
-		r.up.x.Trailer = fields
+		r.up.x.Trailer = slices.Clone(fields)
 	}
 }
 

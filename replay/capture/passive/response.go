@@ -3,6 +3,7 @@ package passive
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -31,7 +32,7 @@ func (r *responses) head(b []byte, first place) (framing, error) {
 		k.orphan(first)
 		return replyFraming("", status, fields)
 	}
-	e.response = replay.Response{Status: status, Header: fields, FirstByte: max(time.Duration(first.at-e.began), 0)}
+	e.response = replay.Response{Status: status, Header: append(e.response.Header, fields...), FirstByte: max(time.Duration(first.at-e.began), 0)}
 	e.x.Response = &e.response
 	k.down = e
 	return replyFraming(e.x.Method, status, fields)
@@ -80,7 +81,7 @@ func (r *responses) hole(n int64) {
 
 func (r *responses) trailer(b []byte) {
 	if fields, err := r.c.lines.header(b); err == nil && r.down != nil {
-		r.down.x.Response.Trailer = fields
+		r.down.x.Response.Trailer = slices.Clone(fields)
 	}
 }
 
@@ -97,8 +98,9 @@ func (r *responses) complete() state {
 	if k.upgrade(e) {
 		return switched
 	}
+	goesOn := !switches(e.x.Method, e.x.Response.Status)
 	k.settle(e)
-	if !switches(e.x.Method, e.x.Response.Status) {
+	if goesOn {
 		return idle
 	}
 	k.req.drop()
