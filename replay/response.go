@@ -135,7 +135,10 @@ func (p *responseParser) line(data []byte) (line, rest []byte, ok bool, err erro
 		p.partial = append(p.partial, line...)
 		line = p.partial
 	}
-	return bytes.TrimSuffix(line, []byte("\r")), data[i+1:], true, nil
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line, data[i+1:], true, nil
 }
 
 // take goes one line further.
@@ -196,14 +199,25 @@ func (p *responseParser) headerLine(line []byte) error {
 	name := line[:colon]
 	switch len(name) { // names of other lengths are of no interest; X-Degraded is as long as Connection
 	case len("Connection"), len("Retry-After"), len("Content-Length"), len("Transfer-Encoding"):
-		if err := p.note(name, bytes.Trim(line[colon+1:], " \t")); err != nil {
+		if err := p.note(name, trim(line[colon+1:])); err != nil {
 			return err
 		}
 	}
 	if p.keep {
-		p.answer.header = append(p.answer.header, Field{string(name), string(bytes.Trim(line[colon+1:], " \t"))})
+		p.answer.header = append(p.answer.header, Field{string(name), string(trim(line[colon+1:]))})
 	}
 	return nil
+}
+
+// trim takes off the space around a value. The function of package bytes prepares itself for any set of characters.
+func trim(value []byte) []byte {
+	for len(value) > 0 && (value[0] == ' ' || value[0] == '\t') {
+		value = value[1:]
+	}
+	for len(value) > 0 && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
+		value = value[:len(value)-1]
+	}
+	return value
 }
 
 func (p *responseParser) note(name, value []byte) error {
@@ -219,11 +233,12 @@ func (p *responseParser) note(name, value []byte) error {
 		p.framing.length = int64(n)
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		last := value[bytes.LastIndexByte(value, ',')+1:]
-		p.framing.chunked = bytes.EqualFold(bytes.Trim(last, " \t"), []byte("chunked"))
+		p.framing.chunked = bytes.EqualFold(trim(last), []byte("chunked"))
 		p.coded = true
 	case bytes.EqualFold(name, []byte("Connection")):
-		for option := range bytes.SplitSeq(value, []byte(",")) {
-			switch option = bytes.TrimSpace(option); {
+		for rest, more := value, true; more; {
+			value, rest, more = bytes.Cut(rest, []byte(","))
+			switch option := trim(value); {
 			case bytes.EqualFold(option, []byte("close")):
 				p.answer.final = true
 			case bytes.EqualFold(option, []byte("keep-alive")):
