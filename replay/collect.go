@@ -37,8 +37,8 @@ func newSeries(flows []gameday.Flow) *series {
 func (s *series) observe(flow int, phase gameday.Phase, class gameday.Class, latency time.Duration) {
 	f := &s.of[flow]
 	f.requests[slices.Index(phases[:], phase)][slices.Index(gameday.Classes[:], class)].Add(1)
-	i := 0
-	for i < len(bounds) && latency.Seconds() > bounds[i] {
+	i, seconds := 0, latency.Seconds()
+	for i < len(bounds) && seconds > bounds[i] {
 		i++
 	}
 	f.buckets[i].Add(1)
