@@ -125,7 +125,7 @@ func replayTape(ctx context.Context, o ReplayOptions, given string) (done report
 // config is what players need beyond a plan; note, where there is any, is good to know before the first request.
 func (o ReplayOptions) config() (c replay.Config, note string, err error) {
 	c = replay.Config{
-		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards, Reserved: true, Steady: true,
+		Run: "replay", Targets: []string{o.Traffic.To}, HTTP2: o.HTTP2, OwnHost: o.OwnHost, Shards: o.Shards, Reserved: true,
 		Open: func() (replay.Source, error) { return Open(o.Traffic.Tape, o.Keys, o.Import) },
 	}
 	if c.TLS, err = o.TLS.load(); err != nil {

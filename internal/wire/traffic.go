@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ func newPlayer(plan gameday.Plan, c replay.Config) (*replay.Player, error) {
 		return nil, err
 	}
 	c.Traffic, c.Flows, c.Phases, c.Seed = plan.Traffic, plan.Flows, plan.Phases, plan.Seed
+	c.Steady = !slices.ContainsFunc(plan.Steps, func(s gameday.Step) bool { return s.Selector.Kind == gameday.KindTraffic })
 	if plan.Ledger != nil {
 		c.Ack = replay.Ack{Flow: plan.Ledger.Flow, ID: plan.Ledger.ID}
 	}
