@@ -53,7 +53,7 @@ var imports = map[string][]string{
 	"internal/hist":                 {},
 	"internal/mark":                 {},
 	"internal/chart":                {},
-	"internal/expose":               {""},
+	"internal/expose":               {"", "internal/exposition"},
 	"internal/exposition":           {},
 	"internal/linkproxy":            {"internal/exposition"},
 	"internal/tcpstream":            {},

@@ -14,11 +14,12 @@ import (
 // Kind is the type of a family.
 type Kind string
 
-// The kinds. The samples of a summary have the suffixes _sum and _count.
+// The kinds. The samples of a summary have the suffixes _sum and _count, and a histogram has _bucket as well, with the label le.
 const (
-	Counter Kind = "counter"
-	Gauge   Kind = "gauge"
-	Summary Kind = "summary"
+	Counter   Kind = "counter"
+	Gauge     Kind = "gauge"
+	Summary   Kind = "summary"
+	Histogram Kind = "histogram"
 )
 
 // Labels are labels as a page shows them. The zero value is none.
@@ -57,7 +58,7 @@ func (p *Page) Family(name string, kind Kind, help string) {
 	}
 }
 
-// Add adds a sample to the family. The suffix is empty but for the samples of a summary.
+// Add adds a sample to the family. The suffix is empty but for the samples of summaries and histograms.
 func (p *Page) Add(suffix string, labels Labels, value float64) {
 	p.text = append(p.text, p.family...)
 	p.text = append(p.text, suffix...)
