@@ -59,6 +59,33 @@ func TestACalleeThatDoesNotReadHoldsTheCallerBackAndLosesNothing(t *testing.T) {
 	}
 }
 
+// More chunks come than may be held back: those that wait to be read must not wait for anything else when the latency goes.
+func TestAShorterLatencyLetsGoOfWhatWasNotReadYet(t *testing.T) {
+	eitherWay(t, func(t *testing.T, config Config) {
+		w := newWorld(t, config)
+		l := w.listen(t)
+		c := w.dial(t)
+		callee, err := l.Accept() // which never answers: nothing else stirs
+		require.NoError(t, err)
+		defer callee.Close()
+		require.NoError(t, callee.SetDeadline(time.Now().Add(patience)))
+		w.SetRules([]Rule{{To: toPromotion, Direction: Request, Latency: time.Hour}})
+		read := &w.stats.link(callerPeer, calleePeer).bytes[Request]
+		held := int64((&shape{latency: time.Hour}).inFlight())
+		for i := range held {
+			_, err := c.Write([]byte("x"))
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return read.Load() == i+1 }, patience, 10*time.Microsecond)
+		}
+		_, err = io.WriteString(c, "and the rest")
+		require.NoError(t, err)
+		time.Sleep(20 * time.Millisecond) // the proxy has most likely been told of it; if not, the test proves less
+		w.SetRules([]Rule{{To: toPromotion, Direction: Request, Latency: time.Millisecond}})
+		_, err = io.ReadFull(callee, make([]byte, held+12))
+		require.NoError(t, err)
+	})
+}
+
 func TestAnEndThatComesWithTheLastBytesIsPassedOn(t *testing.T) {
 	eitherWay(t, func(t *testing.T, config Config) {
 		for _, rules := range [][]Rule{nil, {{To: toPromotion, Latency: time.Millisecond}}} {

@@ -168,12 +168,24 @@ func (l *loop) catchUp() {
 	}
 	since := l.late[0].due.Sub(l.start)
 	at := l.start.Add((since + grain - 1) / grain * grain)
-	if at.Equal(l.armed) {
-		return
+	if !at.Equal(l.armed) {
+		l.armed = at
+		l.wakeAfter(at.Sub(now))
 	}
-	l.armed = at
-	value := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, int64(at.Sub(now))))}
-	_ = unix.TimerfdSettime(l.timer, 0, &value, nil) // the timer exists, and the time is one
+}
+
+// nudge makes the loop look after the lanes that others than itself have set going.
+func (l *loop) nudge() {
+	if len(l.again) > 0 || len(l.late) > 0 {
+		l.armed = time.Time{}
+		l.wakeAfter(0)
+	}
+}
+
+// wakeAfter sets the timer.
+func (l *loop) wakeAfter(d time.Duration) {
+	value := unix.ItimerSpec{Value: unix.NsecToTimespec(max(1, int64(d)))} // zero would stop it
+	_ = unix.TimerfdSettime(l.timer, 0, &value, nil)                       // the timer exists, and the time is one
 }
 
 // lateness holds the lanes whose first chunk waits for its time, the earliest first.

@@ -75,6 +75,7 @@ func (r *relay) set(cond condition) {
 	}
 	r.lanes[0].set(cond.request)
 	r.lanes[1].set(cond.response)
+	r.loop.nudge()
 }
 
 // abort resets both sides. It reports whether that was for it to do: after it has left, it is not.
