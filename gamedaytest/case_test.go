@@ -241,7 +241,8 @@ func TestACaseThatCannotBeRunSaysEverythingThatIsWrong(t *testing.T) {
 	}
 }
 
-// TestTheExamplesWork runs what the examples show. As examples they could not be skipped where a busy machine proves nothing.
+// TestTheExamplesWork runs what the examples show, which print nothing and do nothing: an example cannot be skipped where a busy
+// machine proves nothing.
 func TestTheExamplesWork(t *testing.T) {
 	t.Parallel()
 	for name, example := range map[string]func(testing.TB){"Case": sellWithoutStock, "Replay": welcomeWithoutNews} {

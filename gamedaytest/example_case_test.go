@@ -17,6 +17,7 @@ import (
 // and asks that buyers notice nothing.
 func ExampleCase() {
 	_ = func(t *testing.T) { sellWithoutStock(t) } // TestTheCheckoutSurvivesASlowStock
+	// Output:
 }
 
 func sellWithoutStock(t testing.TB) {

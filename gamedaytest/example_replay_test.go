@@ -15,6 +15,7 @@ import (
 // bodies; a tape does, and its answers can be compared: see [gamedaytest.Diff].
 func ExampleReplay() {
 	_ = func(t *testing.T) { welcomeWithoutNews(t) } // TestTheHomePageSurvivesTheLossOfTheNews
+	// Output:
 }
 
 func welcomeWithoutNews(t testing.TB) {

@@ -11,6 +11,7 @@ func ExampleRun() {
 	_ = func(t *testing.T) { // TestTheShopSurvivesTheLossOfAZone
 		gamedaytest.Run(t, "../scenarios/library/zone-outage.yaml", gamedaytest.Options{Set: map[string]string{"zone": "z2"}})
 	}
+	// Output:
 }
 
 // Every scenario of a folder, each in a subtest of its own.
@@ -18,4 +19,5 @@ func ExampleFiles() {
 	_ = func(t *testing.T) { // TestScenarios
 		gamedaytest.Files(t, "testdata/scenarios/*.yaml")
 	}
+	// Output:
 }

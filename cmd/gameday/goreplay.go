@@ -18,6 +18,7 @@ func goreplays(flag string) string {
 		"input-raw-track-response":   record + ", which always records answers",
 		"input-raw-engine":           record + " with --engine, or --pcap FILE",
 		"input-raw-buffer-size":      record + " with --buffer",
+		"input-raw-vxlan-port":       record + " with --vxlan=PORT",
 		"prettify-http":              "`gameday tape convert FILE --out FILE --prettify`",
 	}[flag]
 }
