@@ -104,7 +104,7 @@ type TrafficPlan struct {
 	MaxSkipped float64 `json:"max_skipped"` // skipped because an earlier answer of its session failed
 	MaxDropped float64 `json:"max_dropped"` // dropped because its session was busy
 
-	Unsafe []string `json:"unsafe,omitempty"` // methods with effects that may be sent: POST, PUT ...
+	Unsafe []string `json:"unsafe,omitempty"` // requests with effects that may be sent: see ParseAllowance
 
 	Filter   []Filter  `json:"filter,omitempty"`   // what of the tape is played; the rest is counted, by rule
 	Identity []string  `json:"identity,omitempty"` // JSON paths of request bodies that name a user: each copy of a session gets a name of its own

@@ -36,7 +36,7 @@ type Replay struct {
 	Retries     int           // how often a user presses again after a failure
 	RetryGap    time.Duration // between two presses; 2s when 0
 
-	Unsafe   []string          // methods with effects that may be sent, such as POST; others are skipped, and counted
+	Unsafe   []string          // requests with effects that may be sent: "POST", or "POST /search/**"; others are skipped, and counted
 	Filter   []gameday.Filter  // what of the recording is played; what is left out is counted by rule
 	Rewrite  []gameday.Rewrite // parts of requests that are changed, such as test passwords in place of redacted ones
 	Identity []string          // fields of request bodies that name a user, such as "$.user": each copy of a session gets a name of its own
@@ -122,7 +122,9 @@ func (r Replay) plan(p *gameday.Plan, source string) error {
 func upper(methods []string) []string {
 	all := slices.Clone(methods)
 	for i, m := range all {
-		all[i] = strings.ToUpper(m)
+		if a, err := gameday.ParseAllowance(m); err == nil {
+			all[i] = a.String()
+		}
 	}
 	return all
 }

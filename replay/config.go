@@ -131,6 +131,10 @@ func (c Config) validate() error {
 	wrong(t.RateCap < 0 || t.RateCap > maxCap || t.RateCap != t.RateCap, "traffic rate_cap %g: want at most %d per second", t.RateCap, maxCap)
 	wrong(t.RateCap == 0 && t.CapBy != "" || t.RateCap != 0 && t.CapBy != capSlow && t.CapBy != capThin, "traffic cap_by %q: want slow or thin, beside a rate_cap", t.CapBy)
 	wrong(c.Shift != nil && c.Recorded.IsZero(), "traffic: times cannot be moved: the tape does not say when it was recorded")
+	for _, text := range t.Unsafe {
+		_, err := gameday.ParseAllowance(text)
+		wrong(err != nil, "traffic unsafe %w", err)
+	}
 	wrong(c.MaxConns < 0, "traffic: %d connections", c.MaxConns)
 	wrong(c.Shards < 0 || c.Shards > maxShards, "traffic: %d shards: want 1 to %d", c.Shards, maxShards)
 	wrong(len(c.Targets) == 0, "traffic: no target URL")

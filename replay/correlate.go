@@ -308,7 +308,7 @@ func (e *editor) learnByHand(captures []capture, x *Exchange, l *lesson) []captu
 // safe reports whether a method promises to change nothing.
 func safe(method string) bool {
 	switch method {
-	case "GET", "HEAD", "OPTIONS", "TRACE":
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "REPORT", "SEARCH": // as the registry of methods has them
 		return true
 	}
 	return false

@@ -67,7 +67,7 @@ const (
 // An editor makes requests of exchanges, by the rules of the plan.
 type editor struct {
 	routes   routes
-	unsafe   []string
+	allowed  []route // of requests with effects
 	identity []string
 	rewrites []rewrite
 	binders  []binder
@@ -106,7 +106,7 @@ type rewrite struct {
 }
 
 func newEditor(c Config, r routes, host, prefix string) *editor {
-	e := &editor{names: new(headings), speed: c.Traffic.Speed, routes: r, unsafe: c.Traffic.Unsafe, identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
+	e := &editor{names: new(headings), speed: c.Traffic.Speed, routes: r, allowed: allowances(c.Traffic.Unsafe), identity: c.Traffic.Identity, ackFlow: -1, host: host, prefix: prefix, http2: c.HTTP2}
 	for _, w := range c.Traffic.Rewrite {
 		e.rewrites = append(e.rewrites, rewrite{route: route{w.Method, w.Path}, Rewrite: w})
 	}
@@ -241,7 +241,7 @@ func (e *editor) reason(x *Exchange, has heading) string {
 		return skipUpgrade
 	case has&ofReplay != 0:
 		return skipReplayed // or a capture beside a replay would feed the next one
-	case !safe(x.Method) && !slices.Contains(e.unsafe, x.Method):
+	case !safe(x.Method) && !e.allows(x):
 		return skipUnsafe
 	case x.Truncated():
 		return skipTruncated

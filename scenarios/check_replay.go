@@ -34,6 +34,11 @@ func (c *checker) checkReplay() {
 	for i, w := range r.Rewrite {
 		c.checkRewrite(fmt.Sprintf("%s.rewrite[%d]", path, i), w)
 	}
+	c.atMost(path+".unsafe", len(r.Unsafe))
+	for i, text := range r.Unsafe {
+		_, err := gameday.ParseAllowance(text)
+		c.text(fmt.Sprintf("%s.unsafe[%d]", path, i), err)
+	}
 	c.atMost(path+".bind", len(r.Bind))
 	for i, text := range r.Bind {
 		_, err := gameday.ParseBind(text)

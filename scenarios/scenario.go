@@ -176,8 +176,8 @@ type Replay struct {
 	// What shares connections: all sessions (pool), or the requests of one session that shared one in the recording (recorded).
 	Connections string `json:"connections" jsonschema:"enum=pool,enum=recorded,default=pool"`
 	Habit       Habit  `json:"habit"`
-	// Methods with effects that may be sent. Others are skipped, and counted.
-	Unsafe []string `json:"unsafe" jsonschema:"enum=POST,enum=PUT,enum=PATCH,enum=DELETE"`
+	// Requests with effects that may be sent: those of a method, such as POST, or those of some of its paths, such as "POST /search/**". Others are skipped, and counted.
+	Unsafe []string `json:"unsafe"`
 	// Fields of request bodies that name a user, such as $.user: each copy of a session gets a name of its own.
 	Identity []string `json:"identity"`
 	// What of the tape is played. What is left out is counted by rule.

@@ -33,7 +33,7 @@ What is no tape is read as what it is: .gor, HAR, Envoy tap, vegeta targets, acc
 temporary tape first, redacted as every tape is. The flags of filters and
 rewriting have the names and the meaning of goreplay's, with or without their http-: see docs/from-goreplay.md.
 
-Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe. A target that looks
+Methods with effects (POST, PUT, PATCH, DELETE) are sent only when they are named with --unsafe, all or by their path. A target that looks
 like production, by its name or by a public address, is refused before the first request.
 
 The URL is http://, https:// or unix:///path/of.sock. What was recorded over HTTP/1.1 is sent over it, what was recorded
@@ -60,6 +60,7 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe 'POST /search/**' --unsafe 'POST /graphql'
   gameday replay shop.pcap --port 8080 --to http://127.0.0.1:8080
   gameday replay access.log --to http://127.0.0.1:8080 --speed 100 --results r.gob && vegeta report r.gob
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
@@ -87,8 +88,12 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 			if timeout <= 0 {
 				return fmt.Errorf("--timeout: %s is no time to wait for an answer", timeout)
 			}
-			for i, method := range o.Traffic.Unsafe {
-				o.Traffic.Unsafe[i] = strings.ToUpper(method)
+			for i, text := range o.Traffic.Unsafe {
+				allowed, err := gameday.ParseAllowance(text)
+				if err != nil {
+					return fmt.Errorf("--unsafe %w", err)
+				}
+				o.Traffic.Unsafe[i] = allowed.String()
 			}
 			if o.Traffic.Loop && o.For <= 0 {
 				return fmt.Errorf("--loop never ends by itself: say how long with --for")
@@ -153,7 +158,7 @@ load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after
 	f.DurationVar(&timeout, "timeout", 5*time.Second, "limit per request, from its due time")
 	choose(f, &o.Traffic.Connections, "connections", "pool: sessions share connections; recorded: requests of a session that shared one when recorded share one again, kept apart from the pool", "pool", "recorded")
 	choose(f, &o.Traffic.Busy, "busy", "what a request does when its session is still waiting", "wait", "spill", "drop")
-	f.StringSliceVar(&o.Traffic.Unsafe, "unsafe", nil, "method with effects that may be sent: POST")
+	f.StringSliceVar(&o.Traffic.Unsafe, "unsafe", nil, "method with effects that may be sent, or some of its paths: POST, 'POST /search/**'")
 	f.IntVar(&o.Traffic.Retries, "habit-retries", 0, "how often users press again after a failure")
 	f.DurationVar(&retryGap, "habit-gap", 2*time.Second, "time between two presses")
 	f.DurationVar(&maxLate, "max-lateness", 100*time.Millisecond, "p99 of send lateness beyond which the replay is inconclusive")
