@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	secret := []byte("a secret of a test")
 	recorded := jwt.NewWithClaims(jwt.SigningMethodHS512, jwt.MapClaims{
-		"sub": "ann", "iat": then.Unix(), "nbf": then.Unix(), "exp": then.Add(time.Hour).Unix(), "big": 9007199254740993, "roles": []string{"a"},
+		"sub": "ann", "iat": then.Unix(), "auth_time": then.Add(-time.Minute).Unix(), "nbf": then.Unix(), "exp": then.Add(time.Hour).Unix(), "big": 9007199254740993, "roles": []string{"a"},
 	})
 	recorded.Header["kid"] = "prod-1"
 	value, err := recorded.SignedString([]byte("the secret of production"))
@@ -100,6 +101,7 @@ func TestTokens(t *testing.T) {
 			require.Equal(t, now.Add(time.Hour).Round(time.Second).Unix(), exp.Unix())
 			require.Contains(t, decoded(t, got), `"big":9007199254740993`, "no number loses digits")
 			require.Contains(t, decoded(t, got), `"sub":"ann"`)
+			require.Contains(t, decoded(t, got), fmt.Sprintf(`"auth_time":%d`, now.Add(-time.Minute).Round(time.Second).Unix()))
 			require.Equal(t, map[string]int64{Tokens: 1}, s.Counts())
 		})
 	}

@@ -20,8 +20,8 @@ const (
 	secretMin = 16
 )
 
-// moved are the claims that hold times.
-var moved = []string{"exp", "iat", "nbf"}
+// moved are the claims that hold times: those of RFC 7519, and that of OpenID Connect by which a login may be too old.
+var moved = []string{"exp", "iat", "nbf", "auth_time"}
 
 // A signer signs tokens with one key.
 type signer struct {

@@ -177,6 +177,9 @@ func TestEveryFormOfHTTPTwoIsRead(t *testing.T) {
 			_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET", ":path= /style", "x= y"), EndHeaders: true})
 			p.headers(2, false, ":status= 200", "x= y").say(2, true, "pushed").answer(1, "ok")
 		}, []string{"GET / -> 200 ok"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a request of a replay", func(p *pair) {
+			p.ask(1, true, "GET", "/", "x-gameday-replay= run-1").answer(1, "ok").ask(3, true, "GET", "/3", "tracestate= a=b,gameday=run-1").answer(3, "ok")
+		}, []string{}, nil, replay.Tally{capture.RuleReplayed: 2}},
 		{"a tunnel", func(p *pair) {
 			p.headers(1, false, ":method= CONNECT", ":authority= db:1").as(true).headers(1, false, ":status= 200").say(1, false, "secret")
 			p.ask(3, true, "GET", "/3").answer(3, "ok")
