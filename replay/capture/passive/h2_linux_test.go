@@ -303,10 +303,8 @@ func tsharkCounts(t *testing.T, frames []tcptest.Frame) (asked, answered int) {
 	}
 	file := filepath.Join(t.TempDir(), "h2.pcap")
 	require.NoError(t, os.WriteFile(file, pcapOf(t, frames), 0o600))
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
 	// Messages that are no protobuf would end its reading of their packets.
-	out, err := exec.CommandContext(ctx, tshark, "-r", file, "-d", "tcp.port==8080,http2", "--disable-protocol", "grpc", "-T", "fields",
+	out, err := exec.CommandContext(t.Context(), tshark, "-r", file, "-d", "tcp.port==8080,http2", "--disable-protocol", "grpc", "-T", "fields",
 		"-e", "http2.headers.method", "-e", "http2.headers.status").Output()
 	require.NoError(t, err)
 	for line := range strings.Lines(string(out)) {
@@ -347,6 +345,7 @@ func TestHTTPTwoIsCapturedAtAnInterface(t *testing.T) {
 	require.NoError(t, service.Shutdown(t.Context()))
 	require.ErrorIs(t, <-done, http.ErrServerClosed)
 	require.NoError(t, tap.Close())
+	require.Eventually(t, func() bool { return watch.Counts().Captured == uint64(requests) }, time.Minute, 10*time.Millisecond, "it may be behind")
 	stop()
 	require.NoError(t, <-watched)
 	require.NoError(t, from.Close())
