@@ -111,18 +111,18 @@ func (r Replay) plan(p *gameday.Plan, source string) error {
 	if t.Retries = r.Retries; r.Retries != 0 {
 		t.RetryGap = gameday.Duration(cmp.Or(r.RetryGap, retryGap))
 	}
-	t.Unsafe, t.Filter, t.Rewrite = upper(r.Unsafe), slices.Clone(r.Filter), slices.Clone(r.Rewrite)
+	t.Unsafe, t.Filter, t.Rewrite = allowances(r.Unsafe), slices.Clone(r.Filter), slices.Clone(r.Rewrite)
 	t.Identity, t.Bind = slices.Clone(r.Identity), binds
 	t.ShiftTime, t.SignTokens = r.ShiftTime, r.SignTokens
 	t.NotProduction, t.Canary = slices.Clone(r.NotProduction), r.Canary
 	return errors.Join(append(errs, r.compare(p, source))...)
 }
 
-// upper returns methods as requests have them.
-func upper(methods []string) []string {
-	all := slices.Clone(methods)
-	for i, m := range all {
-		if a, err := gameday.ParseAllowance(m); err == nil {
+// allowances returns what may be sent as plans have it. What cannot be read stays as it is: the player refuses it.
+func allowances(texts []string) []string {
+	all := slices.Clone(texts)
+	for i, text := range all {
+		if a, err := gameday.ParseAllowance(text); err == nil {
 			all[i] = a.String()
 		}
 	}

@@ -108,6 +108,7 @@ func TestAScheduleThatIsNoneSaysWhy(t *testing.T) {
 		{"words are none of those that are known", gamedaytest.Replay{Open: buyers, Pace: "hurry", Busy: "panic", Connections: "none"}, []string{
 			`pace "hurry": want tape or think`, `busy "panic": want wait, spill or drop`, `connections "none": want pool or recorded`,
 		}},
+		{"what may be sent cannot be read", gamedaytest.Replay{Open: buyers, Unsafe: []string{"POST orders"}}, []string{`"POST orders": a path begins with /`}},
 		{"there is no cap to keep", gamedaytest.Replay{Open: buyers, CapBy: "thin"}, []string{"CapBy: there is no cap to keep: set RateCap too"}},
 		{"a time lies before its start", gamedaytest.Replay{Open: buyers, Start: -time.Second}, []string{"cannot be negative"}},
 		{"a canary is no path", gamedaytest.Replay{Open: buyers, Canary: "staging"}, []string{`canary "staging": want a path`}},
