@@ -17,25 +17,27 @@ import (
 
 // A request is a recorded request made ready to be sent by any copy of its session.
 type request struct {
-	method, path string // the path without its query
-	host         string // that it carries; that of the target when empty
-	flow         int
-	recorded     int       // status; 0 when none was seen
-	rpc          rpcStatus // recorded; 0 when it is not gRPC
-	h2           h2Need
-	skip         string
-	resendable   bool // may be sent twice: safe, or with an idempotency key
-
-	head, body text // head: request line and headers, but for those that are added at the end
+	// What a shard asks of every request stands together: thousands wait for their turn at the limit, and none of them is in
+	// the processor's cache when it comes.
+	flow       int
+	recorded   int     // status; 0 when none was seen
+	weight     int64   // about how many bytes all this takes
+	script     *script // of the conversation that it begins; nil when it begins none
+	stream     *stream // its messages one by one; nil where they are sent at once
+	skip       string
+	rpc        rpcStatus // recorded; 0 when it is not gRPC
+	h2         h2Need
+	resendable bool // may be sent twice: safe, or with an idempotency key
 	hasBody    bool
-	live       bool      // something in it has to be answered first
-	captures   []capture // values of the answer that later requests may need
-	ack        string    // JSON path of the acknowledged id
-	conn       uint64    // recorded; 0 when nobody knows
-	script     *script   // of the conversation that it begins; nil when it begins none
-	stream     *stream   // its messages one by one; nil where they are sent at once
-	watched    *Exchange // that it was made of, if somebody looks at answers
-	weight     int64     // about how many bytes all this takes
+	live       bool // something in it has to be answered first
+
+	head, body   text      // head: request line and headers, but for those that are added at the end
+	captures     []capture // values of the answer that later requests may need
+	ack          string    // JSON path of the acknowledged id
+	watched      *Exchange // that it was made of, if somebody looks at answers
+	method, path string    // the path without its query
+	host         string    // that it carries; that of the target when empty
+	conn         uint64    // recorded; 0 when nobody knows
 }
 
 // h2Need says whether a request is sent over HTTP/2.
