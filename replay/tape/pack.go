@@ -46,10 +46,10 @@ func (p Packed) and(more Packed) Packed {
 const quietShare = 0.25
 
 // Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone, unless there are
-// recipients: they are who alone can read it afterwards. What a packing that was broken off left beside it is removed. All records are the same and in the same order; so are metadata
-// and ledger. At any moment the file is the old one or the new one, as a whole, and it keeps its owner and permissions; of
-// a symbolic link the file is packed that it leads to. A tape that is damaged, was not closed, or is being packed is
-// refused. For an encrypted one identities open it, and there have to be recipients.
+// recipients: they are who alone can read it afterwards. What a packing that was broken off left beside it is removed. All
+// records are the same and in the same order; so are metadata and ledger. At any moment the file is the old one or the new
+// one, as a whole, and it keeps its owner and permissions; of a symbolic link the file is packed that it leads to. A tape
+// that is damaged, was not closed, or is being packed is refused. For an encrypted one identities open it, and there have to be recipients.
 func Pack(ctx context.Context, path string, identities []age.Identity, recipients []age.Recipient) (Packed, error) {
 	r, err := Open(path, ReadOptions{Identities: identities})
 	if err != nil {
@@ -120,7 +120,8 @@ func (p *packer) pack(ctx context.Context) (Packed, error) {
 	return Packed{Tapes: 1, Frames: frames, Bytes: p.r.size, Saved: p.r.size - size}, nil
 }
 
-// worth reports whether packing may pay: whether the tape fills a whole frame, and has four times the frames that its small ones would make.
+// worth reports whether packing may pay: whether the tape fills a whole frame, and has four times the frames that its small
+// ones would make.
 func (p *packer) worth() (frames int, ok bool) {
 	var unpacked, gain int64
 	small := 0

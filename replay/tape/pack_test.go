@@ -3,6 +3,7 @@ package tape_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -416,4 +417,36 @@ func requireNames(t *testing.T, dir string, want ...string) {
 		names = append(names, file.Name())
 	}
 	require.Equal(t, want, names)
+}
+
+func TestBodiesThatRepeatDoNotHideWhatPackingGains(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.gdtape")
+	w, err := tape.Create(path, tape.Meta{Source: "test"}, tape.Options{Flush: time.Hour, Sync: -1})
+	require.NoError(t, err)
+	dice := rand.New(rand.NewPCG(1, 2))
+	bodies := make([][]byte, 20)
+	for i := range bodies {
+		bodies[i] = make([]byte, 40<<10)
+		for j := range bodies[i] {
+			bodies[i][j] = byte(dice.Uint32())
+		}
+	}
+	for i := range 12_000 {
+		header := replay.Header{}
+		for k := range 12 {
+			header = append(header, replay.Field{Name: fmt.Sprintf("X-Header-%d", k), Value: fmt.Sprintf("some value of header %d, number %d", k, dice.IntN(40))})
+		}
+		body := bodies[dice.IntN(len(bodies))]
+		require.NoError(t, w.Record(&replay.Exchange{
+			At: time.Duration(i) * time.Millisecond, Seq: uint64(i), Session: "s", Method: "GET", Target: "/", Host: "shop", Proto: "HTTP/1.1", Header: header,
+			Response: &replay.Response{Status: 200, Header: header, Body: body, Size: int64(len(body))},
+		}))
+		if i%160 == 159 {
+			require.NoError(t, w.Flush())
+		}
+	}
+	require.NoError(t, w.Close())
+	packed, err := tape.Pack(t.Context(), path, nil, nil)
+	require.NoError(t, err)
+	require.Positive(t, packed.Saved)
 }

@@ -15,10 +15,11 @@ const (
 	gainMin    = 0.1
 )
 
-// pays packs a part of the tape, from its middle, into nowhere.
+// pays packs a part of the tape, from its middle, into nowhere. Where frames refer to bodies before them, a part tells nothing:
+// packed alone it would have to hold those, and what is said once with what is said ever again is what packing is for.
 func (p *packer) pays() (bool, error) {
 	part, size := p.part()
-	if size < trialFrame*len(part) {
+	if size < trialFrame*len(part) || refers(part) {
 		return true, nil
 	}
 	w, err := newWriter(nowhere{})
