@@ -21,11 +21,14 @@ func (a *alarm) wait(timeout time.Duration, poll func(time.Duration) int) int {
 		return poll(0)
 	}
 	begun := time.Now()
-	if timeout > a.early {
-		if n := poll(timeout - a.early); n > 0 {
+	for left := timeout; left > a.early; left = timeout - time.Since(begun) {
+		if n := poll(left - a.early); n > 0 {
 			return n
 		}
-		a.learn(time.Since(begun) - (timeout - a.early))
+		if late := time.Since(begun) - (timeout - a.early); late >= 0 { // else a signal cut it short
+			a.learn(late)
+			break
+		}
 	}
 	for time.Since(begun) < timeout {
 		if n := poll(0); n > 0 {

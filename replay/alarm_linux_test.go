@@ -65,3 +65,25 @@ func TestAnEventEndsAnAlarm(t *testing.T) {
 		require.Equal(t, 30*time.Microsecond, a.early, "what ended sooner says nothing of how late a sleep ends")
 	})
 }
+
+func TestASignalDoesNotWakeAnAlarmForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := alarm{early: 30 * time.Microsecond}
+		slept, looked := 0, 0
+		begun := time.Now()
+		require.Zero(t, a.wait(10*time.Millisecond, func(timeout time.Duration) int {
+			switch slept++; {
+			case timeout == 0:
+				looked++
+				time.Sleep(time.Microsecond)
+			case slept == 1:
+				time.Sleep(time.Millisecond)
+			default:
+				time.Sleep(timeout)
+			}
+			return 0
+		}))
+		require.Equal(t, 10*time.Millisecond, time.Since(begun))
+		require.LessOrEqual(t, looked, 30, "only for what an alarm is early")
+	})
+}
