@@ -24,7 +24,7 @@ type trail struct {
 	voices  []*voice
 	history []step
 	last    time.Duration // on the tape
-	over    time.Duration // nothing of it comes after that, on the tape
+	over    time.Duration // nothing of it comes after that, on the tape; not asked where a surge may come
 	ended   time.Duration // the request before, on the tape
 	made    int           // copies, for their names
 }
@@ -69,7 +69,7 @@ func (f *feed) trail(x *Exchange) *trail {
 	if !ok {
 		name = strings.Clone(name) // or it would hold the record that it stands in
 		t = &trail{name: name, single: x.Session == "", over: math.MaxInt64}
-		if f.sight != nil {
+		if f.steady && f.sight != nil {
 			t.over = f.sight.LastOf(name)
 		}
 		f.begin(t)
