@@ -46,11 +46,15 @@ type Config struct {
 	OwnHost  bool        // requests carry the host that they were recorded with, not that of the target
 	MaxConns int         // connections at the same time
 	Shards   int         // threads that send, each with its share of sessions and connections; 1 when 0
-	Reserved bool        // the Go runtime has a place (GOMAXPROCS) for each of these beside those that all else needs: they keep it while they wait for less than 1 ms
-	Ack      Ack
-	Steady   bool     // it will not be asked for a surge, and so keeps nothing of its sessions that only a surge needs
-	Sparse   bool     // give no slices of flows in seconds without requests: for many flows, and long replays
-	Results  *Results // one record per request, if wanted
+
+	// Reserved says that the Go runtime has a place (GOMAXPROCS) for each of the shards, beside those that all else needs.
+	// A thread that sends then keeps its place while it waits for less than 1 ms.
+	Reserved bool
+
+	Ack     Ack
+	Steady  bool     // it will not be asked for a surge, and so keeps nothing of its sessions that only a surge needs
+	Sparse  bool     // give no slices of flows in seconds without requests: for many flows, and long replays
+	Results *Results // one record per request, if wanted
 
 	// Shift moves times to the present, if set: it is asked about each value of a request that a rule or a live value does
 	// not replace, with the wall times of its recording and of its sending, and says what is sent instead. Recorded is
