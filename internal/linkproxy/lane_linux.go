@@ -46,7 +46,7 @@ func (a *lane) pump() {
 		return
 	}
 	a.deliver()
-	if a.readable && a.hasRoom() {
+	if a.readable && a.hasRoom() && !a.relay.closed { // or else the number may be that of another socket by now
 		a.read()
 		if a.readable && a.hasRoom() && !a.again && !a.relay.closed {
 			a.again = true
@@ -125,7 +125,11 @@ func (a *lane) deliver() {
 	now := time.Now()
 	for a.first != nil && !a.first.due.After(now) {
 		c := a.first
-		if c.data = a.write(c.data); a.full || a.relay.closed {
+		rest := a.write(c.data)
+		if a.relay.closed { // which has freed the chunk
+			return
+		}
+		if c.data = rest; a.full {
 			return
 		}
 		a.flow.conn.link.delivered(a.flow.dir, c)

@@ -69,6 +69,9 @@ func (r *relay) wait() bool {
 func (r *relay) set(cond condition) {
 	r.loop.mu.Lock()
 	defer r.loop.mu.Unlock()
+	if r.closed { // and with it, maybe, the loop
+		return
+	}
 	if cond.request.toxic() || cond.response.toxic() {
 		r.leave()
 		return
@@ -105,7 +108,7 @@ func (r *relay) leave() {
 	for i := range r.lanes {
 		r.lanes[i].set(shape{})
 	}
-	if r.closed { // before, or by a write that failed
+	if r.closed { // by a write that failed
 		return
 	}
 	caller, callee, err := r.giveBack()
