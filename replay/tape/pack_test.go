@@ -431,7 +431,7 @@ func TestBodiesThatRepeatDoNotHideWhatPackingGains(t *testing.T) {
 			bodies[i][j] = byte(dice.Uint32())
 		}
 	}
-	for i := range 12_000 {
+	for i := range 15_000 {
 		header := replay.Header{}
 		for k := range 12 {
 			header = append(header, replay.Field{Name: fmt.Sprintf("X-Header-%d", k), Value: fmt.Sprintf("some value of header %d, number %d", k, dice.IntN(40))})
@@ -441,7 +441,7 @@ func TestBodiesThatRepeatDoNotHideWhatPackingGains(t *testing.T) {
 			At: time.Duration(i) * time.Millisecond, Seq: uint64(i), Session: "s", Method: "GET", Target: "/", Host: "shop", Proto: "HTTP/1.1", Header: header,
 			Response: &replay.Response{Status: 200, Header: header, Body: body, Size: int64(len(body))},
 		}))
-		if i%160 == 159 {
+		if i%300 == 299 {
 			require.NoError(t, w.Flush())
 		}
 	}
