@@ -2,6 +2,7 @@ package gamedaytest
 
 import (
 	"context"
+	"time"
 
 	"github.com/gameday-dev/gameday"
 )
@@ -10,6 +11,12 @@ import (
 func Deaf(l *Link) gameday.Platform { return deaf{links{l}} }
 
 type deaf struct{ links }
+
+// Shape holds on for longer than it is asked to: what lets go by itself, while a busy machine still heals, has not been deaf.
+func (d deaf) Shape(ctx context.Context, rules []gameday.LinkRule, g gameday.Grip) error {
+	g.For, g.Lease = gameday.Duration(time.Hour), gameday.Duration(time.Hour)
+	return d.links.Shape(ctx, rules, g)
+}
 
 // Release lies.
 func (deaf) Release(context.Context, string) error { return nil }
