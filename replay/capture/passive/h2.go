@@ -113,7 +113,7 @@ func (h *h2conn) end(d tcpstream.Direction, at int64, how tcpstream.End) {
 		switch {
 		case st.asked:
 			continue
-		case how == tcpstream.Stopped && !st.settled:
+		case how == tcpstream.Stopped && (!st.settled || !st.headed):
 			h.lose(st, LostStopped)
 		case !st.headed:
 			h.lose(st, LostBroken)

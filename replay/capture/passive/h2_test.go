@@ -192,6 +192,14 @@ func TestEveryFormOfHTTPTwoIsRead(t *testing.T) {
 			p.ask(3, true, "GET", "/3").answer(3, "ok")
 		}, []string{"GET /3 -> 200 ok"}, replay.Tally{replay.LostLimit: 1}, nil},
 		{"a response that never comes", func(p *pair) { p.ask(1, true, "GET", "/") }, []string{"GET / -> nothing"}, nil, nil},
+		{"requests after the last of the server", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").flush().Close(true)
+			p.ask(3, true, "GET", "/3").ask(5, false, "POST", "/5").say(5, true, "a")
+		}, []string{"GET /1 -> 200 ok", "GET /3 -> nothing", "POST /5 a -> nothing"}, nil, nil},
+		{"and one that is not whole", func(p *pair) {
+			p.flush().Close(true)
+			p.ask(1, false, "POST", "/1").say(1, false, "a")
+		}, []string{}, replay.Tally{passive.LostBroken: 1}, nil},
 		{"a client that goes in the middle of a request", func(p *pair) { p.ask(1, false, "POST", "/").say(1, false, "a") }, []string{}, replay.Tally{passive.LostBroken: 1}, nil},
 		{"frames of kinds that nobody knows, pings and windows", func(p *pair) {
 			_ = p.f.WriteRawFrame(0xfa, 0xff, 77, []byte("grease"))

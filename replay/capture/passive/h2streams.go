@@ -91,6 +91,7 @@ func (h *h2conn) begin(b *h2block) *h2stream {
 	}
 	st := newH2stream(b.stream, e)
 	st.lost, st.rule = fault, rule
+	st.settled = h.k.ended // a server that has said all answers no more
 	h.streams[b.stream] = st
 	return st
 }
