@@ -347,6 +347,22 @@ func TestAResponseToARequestBeforeTheCaptureIsLeftOut(t *testing.T) {
 	require.Empty(t, counts.Lost)
 }
 
+func TestAResponseToARequestInAGapIsCountedWhenTheConnectionIsFull(t *testing.T) {
+	p := newPair()
+	p.encoders[0].SetMaxDynamicTableSize(0)
+	p.flush()
+	gap := len(p.Frames)
+	p.ask(1, true, "GET", "/1").flush()
+	for i := range uint32(4096) {
+		p.ask(3+2*i, true, "GET", "/").flush()
+	}
+	p.as(true).headers(1, false, ":status= 103").headers(1, false, ":status= 200").headers(1, true, "t= u")
+	s, counts := captured(t, slices.Delete(p.hangUp(), gap, gap+1), 8080)
+	require.Len(t, s.exchanges, 4096)
+	require.Equal(t, replay.Tally{replay.LostGap: 1}, counts.Lost)
+	require.Empty(t, counts.Filtered)
+}
+
 func TestAGapInABodyCostsItsStreamAlone(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -190,8 +190,6 @@ func statusOf(all replay.Header) (status int, fields replay.Header) {
 func (h *h2conn) orphan(b *h2block) *h2stream {
 	st := newH2stream(b.stream, h.k.begin(place{at: b.first}))
 	switch {
-	case len(h.streams) == waitingMax:
-		return nil
 	case b.stream > h.gap[0] && b.stream < h.gap[1]:
 		st.lost = replay.LostGap
 	case h.picked && b.stream < h.first:
@@ -200,6 +198,12 @@ func (h *h2conn) orphan(b *h2block) *h2stream {
 		return nil
 	}
 	st.asked = true
+	if len(h.streams) == waitingMax { // only counted, by its head: more of it may come
+		if status, _ := statusOf(b.fields); b.fault != "" || status >= 200 {
+			h.settle(st, b.first)
+		}
+		return nil
+	}
 	h.streams[b.stream] = st
 	return st
 }
