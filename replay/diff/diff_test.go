@@ -205,9 +205,26 @@ func TestAFailedSecondaryShowsNoNoise(t *testing.T) {
 
 // TestAFailureOfGRPCIsOne, though its status of HTTP is 200.
 func TestAFailureOfGRPCIsOne(t *testing.T) {
-	call := answered(0, 200, nil, "", response(200, nil, "\x00\x00\x00\x00\x00"))
-	call.Class = gameday.ClassRejected
-	require.Equal(t, map[gameday.DiffClass]int64{gameday.DiffError: 1}, run(t, Options{}, call).Classes)
+	status := func(code string) replay.Header { return replay.Header{{Name: "grpc-status", Value: code}} }
+	for _, tt := range []struct {
+		name            string
+		header, trailer replay.Header // recorded
+		want            gameday.DiffClass
+	}{
+		{"where the recording knows nothing of it", nil, nil, gameday.DiffError},
+		{"where the recorded call succeeded", nil, status("0"), gameday.DiffError},
+		{"where it failed otherwise", nil, status("5"), gameday.DiffError},
+		{"but not where it failed as well", nil, status("14"), gameday.DiffIdentical},
+		{"with trailers alone", status("8"), nil, gameday.DiffIdentical},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			recorded := response(200, tt.header, "")
+			recorded.Trailer = tt.trailer
+			call := answered(0, 200, tt.header, "", recorded)
+			call.Class = gameday.ClassRejected
+			require.Equal(t, map[gameday.DiffClass]int64{tt.want: 1}, run(t, Options{}, call).Classes)
+		})
+	}
 }
 
 func TestAFieldThatOnlySometimesDiffersByItselfIsNoise(t *testing.T) {

@@ -114,7 +114,18 @@ func (f *fold) expected(m *meeting) (*answer, string) {
 	if r == nil {
 		return nil, causeUnseen
 	}
-	return newAnswer("", r.Status, r.Header, r.Body, r.Size), ""
+	return newAnswer(recordedClass(r), r.Status, r.Header, r.Body, r.Size), ""
+}
+
+// recordedClass returns the class of the player in which a recorded call of gRPC failed; empty when it did not, or is none.
+func recordedClass(r *replay.Response) gameday.Class {
+	switch cmp.Or(r.Trailer.Get("Grpc-Status"), r.Header.Get("Grpc-Status")) {
+	case "", "0":
+		return ""
+	case "8", "14":
+		return gameday.ClassRejected
+	}
+	return gameday.ClassError
 }
 
 // other returns the answer of the secondary, nil where there is none, or why nothing can be learnt from it: what a failure is
@@ -137,10 +148,10 @@ func (f *fold) other(m *meeting, want *answer) (*answer, string) {
 // failed reports whether the answer is a failure that the expected one is not. Those of gRPC have the status 200 of HTTP.
 func failed(got, want *answer) bool {
 	refused := got.status == 429 || got.status >= 500
-	return got.status == 0 || refused && got.status != want.status || got.status == 200 && !well(got.class) && well(want.class)
+	return got.status == 0 || refused && got.status != want.status || got.status == 200 && !well(got.class) && got.class != want.class
 }
 
-// well reports whether a class is none of a failure. Recorded answers have none.
+// well reports whether a class is none of a failure.
 func well(c gameday.Class) bool {
 	return c == "" || c == gameday.ClassOK || c == gameday.ClassDegraded
 }
