@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"container/list"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -20,9 +21,11 @@ type harWriter struct {
 	w       io.Writer
 	entries int
 
-	waiting []*harDraft          // in order
-	talks   map[uint64]*harDraft // of them, by the number of the exchange
-	held    int                  // bytes
+	waiting list.List            // *harDraft, in order
+	held    int                  // bytes of these
+	talks   map[uint64]*harDraft // those that messages may still come for, by the number of the exchange
+
+	settled, settledBytes int // of those that wait, what does not talk
 }
 
 var _ replay.Messenger = (*harWriter)(nil)
@@ -70,8 +73,10 @@ func (h *harWriter) separate() error {
 
 // Close ends the archive. One without entries is an archive too.
 func (h *harWriter) Close() error {
-	for _, d := range h.waiting {
-		d.talks = false
+	for at := h.waiting.Front(); at != nil; at = at.Next() {
+		if d := at.Value.(*harDraft); d.talks {
+			h.settle(d)
+		}
 	}
 	if err := h.flush(); err != nil {
 		return fmt.Errorf("write HAR: %w", err)
