@@ -50,6 +50,7 @@ const kindSniffed = 64 << 10
 const tapeMagic = "GDTAPE\x00" // docs/formats.md
 
 var (
+	documents    = []string{".yaml", ".yml"} // what else has such a line may have it in one of its bodies
 	documentKind = regexp.MustCompile(`(?m)^kind:[ \t]*["']?(Scenario|Topology)\b`)
 	endings      = []string{".gor", ".har", ".pcap", ".pcapng", ".log"} // of names of what other tools recorded, with .gz behind them or not
 )
@@ -63,7 +64,10 @@ func kindOf(path string) FileKind {
 		return KindTape
 	}
 	head := headOf(path)
-	document := documentKind.FindSubmatch(head)
+	var document [][]byte
+	if slices.Contains(documents, filepath.Ext(path)) {
+		document = documentKind.FindSubmatch(head)
+	}
 	switch {
 	case strings.HasSuffix(path, TapeSuffix) || bytes.HasPrefix(head, []byte(tapeMagic)):
 		return KindTape

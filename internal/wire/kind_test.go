@@ -17,6 +17,8 @@ func TestFilesAreKnownByWhatTheySayOfThemselves(t *testing.T) {
 		{"a scenario says that it is one", "a.yaml", "apiVersion: gameday/v1\nkind: Scenario\n", KindScenario},
 		{"in quotes too, and behind comments", "b.yaml", "# a shop\nkind: \"Topology\" # of it\n", KindTopology},
 		{"what a field further in says is no matter", "c.yaml", "spec:\n  kind: Scenario\n", ""},
+		{"a body may hold a document", "h.gor", "1 0 0\nPOST /apply HTTP/1.1\n\nkind: Topology\n", KindRecording},
+		{"whatever its recording is called", "i.txt", "POST http://h/apply\n\nkind: Scenario\n", ""},
 		{"a tape is known by its magic, whatever its name", "d.log", "GDTAPE\x00\x03", KindTape},
 		{"or by its name, when there is nothing of it yet", "e.gdtape", "", KindTape},
 		{"what other tools wrote goes by its name", "f.gor.gz", "\x1f\x8b", KindRecording},
