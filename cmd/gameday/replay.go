@@ -55,8 +55,8 @@ Everything is told per flow: of a --flow, or of the routes of the recording, suc
 the end; --json prints all that is known instead, --report writes an HTML page. A terminal shows a panel meanwhile, anything
 else a line every few seconds; --metrics serves the gameday_ series. Ctrl-C ends the replay with what was done until then.
 
-Exit codes: 0 played as planned, 1 no request succeeded, or more answers are wrong than --max-wrong allows, 2 wrong call, 3 the
-load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after a signal.`,
+Exit codes: 0 played as planned, 1 no request succeeded, or more answers are wrong than --max-wrong allows, 2 wrong call or
+no such recording, 3 the load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after a signal.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,9 +26,15 @@ const (
 	KindRecording FileKind = "recording" // of any tool: a tape is one, too
 )
 
-// Mistaken says of a file that is well of another kind than the wanted one what it is, and which verb takes it. It is nil
-// where that cannot be told: then whoever reads the file knows best what is wrong with it.
+// Mistaken says of a file that is well of another kind than the wanted one what it is, and which verb takes it; and of a
+// recording that it is not there. It is nil where that cannot be told: then whoever reads the file knows best what is wrong
+// with it.
 func Mistaken(path string, wanted FileKind) error {
+	if wanted == KindTape || wanted == KindRecording {
+		if err := missing(path); err != nil {
+			return Refused{err}
+		}
+	}
 	is := kindOf(path)
 	if is == "" || is == wanted || is == KindTape && wanted == KindRecording {
 		return nil
@@ -42,6 +50,15 @@ func Mistaken(path string, wanted FileKind) error {
 		remedy = "`gameday tape convert %[1]s --out NAME" + TapeSuffix + "` makes one of it"
 	}
 	return Refused{fmt.Errorf("%[1]s is a %[2]s, not a %[3]s: "+remedy, path, is, wanted)}
+}
+
+// missing says that a recording is not there, as a scenario that names it would be told. What is not a file may still be the
+// name of several.
+func missing(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return checkRecording(path)
 }
 
 // kindSniffed is how much of a file is looked at for what it says of itself.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,5 +31,10 @@ func TestFilesAreKnownByWhatTheySayOfThemselves(t *testing.T) {
 	}
 	require.Empty(t, kindOf(dir), "a directory without a manifest is no reel")
 	require.NoError(t, Mistaken(filepath.Join(dir, "e.gdtape"), KindRecording), "a tape is a recording")
+	for _, name := range []string{"nowhere.gdtape", "nowhere.gor"} {
+		require.ErrorIs(t, Mistaken(filepath.Join(dir, name), KindRecording), fs.ErrNotExist, "a recording that is not there is missed")
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "many_0.gor"), []byte("1 0 0\nGET / HTTP/1.1\n\n"), 0o600))
+	require.NoError(t, Mistaken(filepath.Join(dir, "many.gor"), KindRecording), "one in numbered files is there")
 	require.ErrorContains(t, Mistaken(filepath.Join(dir, "f.gor.gz"), KindTape), "`gameday tape convert ")
 }
