@@ -23,6 +23,19 @@ func TestRequestsWithEffectsNeedAnAllowance(t *testing.T) {
 		{"and below it", "POST", "/search/products/tea", []string{"PUT /a", "POST /search/**"}, ""},
 		{"and no other", "POST", "/orders", []string{"POST /search/**"}, skipUnsafe},
 		{"with the same method", "DELETE", "/search/1", []string{"POST /search/**"}, skipUnsafe},
+		{"nor what leads out of it", "POST", "/search/../orders", []string{"POST /search/**"}, skipUnsafe},
+		{"at its end", "POST", "/search/..", []string{"POST /search/*"}, skipUnsafe},
+		{"or stays where it is", "POST", "/search/./tea", []string{"POST /search/**"}, skipUnsafe},
+		{"in escapes", "POST", "/search/%2e%2E/orders", []string{"POST /search/**"}, skipUnsafe},
+		{"in one segment", "POST", "/search/..%2Forders", []string{"POST /search/**"}, skipUnsafe},
+		{"escaped twice", "POST", "/search/%252e.%252forders", []string{"POST /search/**"}, skipUnsafe},
+		{"among bad escapes", "POST", "/search/%zz/%2e./orders", []string{"POST /search/**"}, skipUnsafe},
+		{"with backslashes", "POST", "/search/x%5c..%5C..%5corders", []string{"POST /search/**"}, skipUnsafe},
+		{"with parameters", "POST", "/search/..;v=1/orders", []string{"POST /search/**"}, skipUnsafe},
+		{"where a query begins", "POST", "/search/..?q=tea", []string{"POST /search/**"}, skipUnsafe},
+		{"dots lead nowhere in names", "POST", "/search/v1..2/.tea/...", []string{"POST /search/**"}, ""},
+		{"nor in queries", "POST", "/search?q=/../", []string{"POST /search"}, ""},
+		{"all paths are all", "POST", "/search/../orders", []string{"POST"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := newEditor(Config{Traffic: gameday.TrafficPlan{Unsafe: tt.unsafe}}, newRoutes(nil), "h", "")
