@@ -61,6 +61,9 @@ func (l *captureLine) text(p wire.CaptureProgress) string {
 	if p.Sample < 1 {
 		text += fmt.Sprintf("; %.1f %% of the sessions", 100*p.Sample)
 	}
+	if p.Stopped != "" {
+		text += "; not recording: " + p.Stopped
+	}
 	return text
 }
 

@@ -34,3 +34,16 @@ func TestTheKillSwitchesEndRecordingAndNothingElse(t *testing.T) {
 	c.get("/signal", "ada")
 	require.Contains(t, c.end(), "4 arrived: 2 recorded, 0 filtered, 0 sampled out, 2 lost (1 killed, 1 killed by file)")
 }
+
+func TestAMiddlewareThatEndsEndsRecordingAndNothingElse(t *testing.T) {
+	c := startCapture(t, echo(t), "--middleware", "false")
+	require.True(t, eventually(20*time.Second, func() bool {
+		said := c.said.String()
+		return strings.Contains(said, "middleware false: exit status 1\n") && strings.Contains(said, "not recording: middleware ended\n")
+	}), c.said.String())
+	c.get("/", "ada")
+	require.NoError(t, c.command.Process.Signal(os.Interrupt))
+	require.ErrorContains(t, c.command.Wait(), "exit status 5")
+	require.Contains(t, c.said.String(), "gameday: the middleware has ended, and nothing is recorded without it")
+	require.Contains(t, c.counts.String(), "1 arrived: 0 recorded, 0 filtered, 0 sampled out, 1 lost (1 middleware ended)")
+}

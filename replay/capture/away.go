@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gameday-dev/gameday"
@@ -74,12 +75,18 @@ func (q *queue) returned(s replay.Shown) {
 // addedSeq is beyond the numbers of what a capture sees.
 const addedSeq = 1 << 62
 
-// desert ends recording when the middleware has ended before the traffic.
+// desert ends recording when the middleware has ended before the traffic, and tells of it now: the traffic goes on, maybe for
+// hours.
 func (q *queue) desert() {
 	q.gate.shut(replay.MiddlewareEnded)
+	err := errDeserted
+	if how := q.dismiss(); how != nil {
+		err = fmt.Errorf("%w: %w", err, how)
+	}
+	q.problem(err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.failed(errDeserted)
+	q.failed(err)
 }
 
 // call waits for all that is with the middleware.
@@ -93,14 +100,18 @@ func (q *queue) call(back <-chan replay.Shown) {
 	}
 }
 
-// dismiss ends the middleware.
-func (q *queue) dismiss() {
-	m := q.o.Middleware
-	if m == nil {
-		return
+// dismiss ends the middleware, and returns once how it ended if not well.
+func (q *queue) dismiss() (err error) {
+	if m := q.o.Middleware; m != nil {
+		q.dismissal.Do(func() { err = m.Close() })
 	}
-	if err := m.Close(); err != nil && m.o.Problem != nil {
-		m.o.Problem(err)
+	return err
+}
+
+// problem tells of what is wrong with the middleware.
+func (q *queue) problem(err error) {
+	if tell := q.o.Middleware.o.Problem; tell != nil {
+		tell(err)
 	}
 }
 

@@ -86,7 +86,7 @@ func (o Options) withDefaults() Options {
 }
 
 // errDeserted is the error of a capture whose middleware has ended before it.
-var errDeserted = errors.New("the middleware has ended, and nothing was recorded from then on")
+var errDeserted = errors.New("the middleware has ended, and nothing is recorded without it")
 
 // RuleReplayed is the rule, in Counts.Filtered, of requests that say that they are replayed.
 const RuleReplayed = "replayed"

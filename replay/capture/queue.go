@@ -31,8 +31,9 @@ type queue struct {
 	notes  []replay.Gap           // to be recorded as they are
 	err    error                  // the first error of the recorder
 
-	away  map[*replay.Exchange]*absence // with the middleware; of the recording goroutine
-	added uint64                        // by the middleware
+	away      map[*replay.Exchange]*absence // with the middleware; of the recording goroutine
+	added     uint64                        // by the middleware
+	dismissal sync.Once                     // of the middleware
 }
 
 // parcel is an exchange, or a message of a conversation.
@@ -239,7 +240,9 @@ func (q *queue) close() error {
 	}
 	q.mu.Unlock()
 	q.done.Wait()
-	q.dismiss()
+	if err := q.dismiss(); err != nil {
+		q.problem(err)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.err
