@@ -29,7 +29,7 @@ func newTapeInfo(g *global) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, file := range tape.Leftovers(args[0]) {
-				fmt.Fprintf(g.stderr, "warning: %s is left of a packing that was broken off, and no part of the tape: remove it; of a tape gameday tape pack does\n", file)
+				fmt.Fprintf(g.stderr, "warning: %s is left of a packing that was broken off, and no part of the tape: gameday tape pack %s removes it\n", file, args[0])
 			}
 			if wire.IsReel(args[0]) {
 				return reelInfo(g, args[0], verify)

@@ -19,11 +19,18 @@ func newTapePack(g *global) *cobra.Command {
 whole ones it takes about a quarter of the space and half the time to read. A capture does this by itself at its end, so
 this is for tapes of older versions, and for those that the disk had no room for. One that it would make smaller by less
 than a tenth stays as it is: where much passes, frames are large enough. Nothing on the tape changes. Until it is
-done the tape is the old one, whole. With --encrypt-to any tape is written anew, and these recipients alone can read it.`,
+done the tape is the old one, whole. With --encrypt-to any tape is written anew, and these recipients alone can read it.
+
+What a packing that was broken off left beside the tape is removed; of a directory of tapes nothing else is done: its
+manifest has the checksums of the tapes.`,
 		Example: `  gameday tape pack shop.gdtape
+  gameday tape pack tapes
   gameday tape pack sealed.gdtape --identity key.txt --encrypt-to recipients.txt`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if wire.IsReel(args[0]) {
+				return sweepReel(g, args[0], keys)
+			}
 			packed, err := wire.PackTape(c.Context(), args[0], keys)
 			if err != nil {
 				return failed(err)
@@ -38,6 +45,17 @@ done the tape is the old one, whole. With --encrypt-to any tape is written anew,
 	addIdentities(c, &keys)
 	addRecipients(c, &keys)
 	return c
+}
+
+func sweepReel(g *global, dir string, keys wire.Keys) error {
+	removed, err := wire.SweepReel(dir, keys)
+	for _, file := range removed {
+		fmt.Fprintln(g.stdout, "removed", file)
+	}
+	if len(removed) == 0 && err == nil {
+		fmt.Fprintln(g.stdout, "nothing to remove: the tapes of a directory stay as they are, for its manifest has their checksums")
+	}
+	return failed(err)
 }
 
 // printPacked tells what came of packing, when there was any.

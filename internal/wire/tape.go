@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -36,6 +37,17 @@ func PackTape(ctx context.Context, path string, k Keys) (tape.Packed, error) {
 		return tape.Packed{}, err
 	}
 	return tape.Pack(ctx, path, read.Identities, write.Recipients)
+}
+
+// SweepReel removes what packings that were broken off left in a directory of tapes, and returns it.
+func SweepReel(dir string, k Keys) ([]string, error) {
+	if len(k.Recipients) > 0 {
+		return nil, Refused{fmt.Errorf("encrypt %[1]s: the manifest has the checksums of its tapes: `gameday tape convert %[1]s --out NAME%[2]s --encrypt-to KEY` makes one tape of it", dir, TapeSuffix)}
+	}
+	if _, err := tape.ReadManifest(dir); err != nil {
+		return nil, err
+	}
+	return tape.Sweep(dir)
 }
 
 // TapeInfo summarises a tape, from its index or, to verify it, from every byte.

@@ -55,3 +55,22 @@ func TestWhatPackingLeftIsNamedAndRemoved(t *testing.T) {
 	require.NoError(t, os.WriteFile(left, nil, 0o600))
 	require.Equal(t, []string{left}, tape.Leftovers(reel))
 }
+
+func TestWhatPackingLeftInAReelIsSwept(t *testing.T) {
+	reel := t.TempDir()
+	for _, name := range []string{"000001.gdtape", "000001.gdtape.packing", "000002.gdtape", "000002.gdtape.packing", "000003.gdtape.packing", "000004.gdtape", "notes.packing"} {
+		require.NoError(t, os.WriteFile(filepath.Join(reel, name), []byte(name), 0o600))
+	}
+	f, err := os.Open(filepath.Join(reel, "000002.gdtape"))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	removed, err := tape.Sweep(reel)
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(reel, "000001.gdtape.packing"), filepath.Join(reel, "000003.gdtape.packing")}, removed)
+	requireNames(t, reel, "000001.gdtape", "000002.gdtape", "000002.gdtape.packing", "000004.gdtape", "notes.packing")
+
+	require.NoError(t, f.Close())
+	_, err = tape.Sweep(reel)
+	require.NoError(t, err)
+	requireNames(t, reel, "000001.gdtape", "000002.gdtape", "000004.gdtape", "notes.packing")
+}

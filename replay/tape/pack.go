@@ -205,7 +205,12 @@ var errPacking = errors.New("it is being packed already: wait until that is done
 
 // opened returns what is at the path, unless that is not the tape any more that was opened.
 func (p *packer) opened(path string) (fs.FileInfo, error) {
-	mine, err := p.r.closer.(*os.File).Stat()
+	return opened(p.r.closer.(*os.File), path)
+}
+
+// opened returns what is at the path, unless that is another file than f.
+func opened(f *os.File, path string) (fs.FileInfo, error) {
+	mine, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
