@@ -132,7 +132,7 @@ func TestAMissingLiveValueIsCounted(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{}`) })
 	traffic, _ := play(t, Config{Open: opener(buyer("s", "u", 0)...), Targets: []string{url}, Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}}})
 	require.EqualValues(t, 3, traffic.Fidelity.Unresolved)
-	require.Contains(t, strings.Join(traffic.Fidelity.Problems, "\n"), "lacked a live value")
+	require.Contains(t, strings.Join(traffic.Fidelity.Problems, "\n"), "3 requests (75.0%) lacked a live value that the recording has: say with --bind, or bind in the scenario")
 }
 
 // learnt returns the captures of one exchange in a session that begins with it.

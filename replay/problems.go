@@ -34,7 +34,7 @@ func (p *Player) problems(f *gameday.Fidelity, pool, room int64) []string {
 	bad(pool > 0, "%d requests (%.2f%%) were never sent because all %d connections were busy", pool, percent(pool, f.Due), p.config.MaxConns)
 	bad(room > 0, "%d requests (%.2f%%) were never sent because too many others, or too large ones, had not ended; replay with more connections or shards, or more slowly", room, percent(room, f.Due))
 	bad(f.OwnCPU > 0.9*float64(runtime.NumCPU()), "the harness itself used %.1f of %d cores; slow the replay down or give it more CPU", f.OwnCPU, runtime.NumCPU())
-	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has", f.Unresolved, percent(f.Unresolved, f.Due))
+	bad(f.Unresolved*20 > f.Due, "%d requests (%.1f%%) lacked a live value that the recording has: say with --bind, or bind in the scenario, which answer has it and where it goes", f.Unresolved, percent(f.Unresolved, f.Due))
 	bad(p.feed.ended && length > 0, "the tape ended before the run of %s did; record more, or loop it", length)
 	return problems
 }
