@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func TestLibpcapRecordsWhatTheRingDoes(t *testing.T) {
 			})
 			ring, ringCounts := ends[passive.AFPacket]()
 			library, libraryCounts := ends[passive.Libpcap]()
-			require.Empty(t, cmp.Diff(timeless(ring), timeless(library), cmp.Comparer(bytes.Equal)))
+			require.Empty(t, cmp.Diff(timeless(ring), timeless(library), cmp.Comparer(bytes.Equal), cmp.Comparer(slices.Equal[replay.Header]))) // no lines are no lines, kept room or not
 			require.Equal(t, ringCounts.Captured, libraryCounts.Captured)
 			require.Empty(t, libraryCounts.Lost)
 			require.Zero(t, libraryCounts.Bytes["missing"])
