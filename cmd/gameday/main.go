@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,9 +56,10 @@ func run(args []string, g *global) int {
 // keeps its exit code.
 func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 	first := <-signals
+	at := time.Now()
 	if exit, settled := g.ending.signalled(); settled {
 		fmt.Fprintf(g.stderr, "\n%s: the verdict stands; writing its reports and stopping the rest; once more to stop waiting\n", first)
-		<-signals
+		another(signals, at)
 		os.Exit(exit)
 	}
 	what, left := "ending", ""
@@ -68,12 +70,25 @@ func (g *global) obey(signals <-chan os.Signal, stop context.CancelCauseFunc) {
 		fmt.Fprintf(g.stderr, "\n%s: %s; once more to stop waiting\n", first, what)
 	}
 	stop(harness.Interrupted{Signal: first})
-	second := <-signals
+	second := another(signals, at)
 	fmt.Fprintf(g.stderr, "\n%s again: not waiting%s\n", second, left)
 	if drop := g.drop.Load(); drop != nil {
 		(*drop)()
 	}
 	os.Exit(harness.Interrupted{Signal: second}.ExitCode())
+}
+
+// signalEcho is how soon after the first signal another one is the same: timeout(1) and others that end a process group signal the
+// process, and at once the group that it is in. Nobody means by that not to wait for the healing.
+const signalEcho = 500 * time.Millisecond
+
+// another returns the next signal that is not an echo of the first, which came then.
+func another(signals <-chan os.Signal, first time.Time) os.Signal {
+	for {
+		if s := <-signals; time.Since(first) >= signalEcho {
+			return s
+		}
+	}
 }
 
 // exitError ends the process with a code of its own; err is printed when there is one.
