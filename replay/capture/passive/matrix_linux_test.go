@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/gameday-dev/gameday/internal/tcpstream/tcptest"
 	"github.com/gameday-dev/gameday/replay"
 	"github.com/gameday-dev/gameday/replay/capture"
 	"github.com/gameday-dev/gameday/replay/capture/passive"
@@ -171,30 +171,8 @@ func expectations(i int) map[string]*replay.Exchange {
 	return all
 }
 
-// inNamespace runs the test anew in a network namespace of its own, as a process, and returns false there.
-func inNamespace(t *testing.T) (outside bool) {
-	const inside = "GAMEDAY_TEST_NAMESPACE"
-	if os.Getenv(inside) == "" {
-		if _, err := exec.LookPath("ip"); err != nil {
-			t.Skip("needs ip, of the package iproute2")
-		}
-		run := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=100s")
-		run.Env = append(os.Environ(), inside+"=1")
-		run.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-		out, err := run.CombinedOutput()
-		if errors.Is(err, syscall.EPERM) {
-			t.Skip("needs root, for a network namespace and a packet socket")
-		}
-		t.Logf("%s", out)
-		require.NoError(t, err)
-		if bytes.Contains(out, []byte("--- SKIP")) {
-			t.Skip("skipped inside the namespace")
-		}
-		return true
-	}
-	command(t, "ip", "link", "set", "lo", "up")
-	return false
-}
+// inNamespace is short for what most tests with packets of the kernel begin with.
+func inNamespace(t *testing.T) (outside bool) { return tcptest.InNamespace(t) }
 
 func command(t *testing.T, name string, args ...string) {
 	out, err := exec.Command(name, args...).CombinedOutput()
