@@ -236,7 +236,7 @@ func TestRulesByHand(t *testing.T) {
 		{"a path", "POST /start $.id -> /orders/{}/lines", `{"id":7}`, nil, "GET", "/orders/old/lines", nil, "", "GET /orders/7/lines HTTP", 0},
 		{"only the path that was meant", "POST /start $.id -> /orders/{}", `{"id":7}`, nil, "GET", "/orders/old/lines", nil, "", "GET /orders/old/lines HTTP", 0},
 		{"only the method that was meant", "POST /start $.id -> POST /orders/{}", `{"id":7}`, nil, "GET", "/orders/old", nil, "", "GET /orders/old HTTP", 0},
-		{"a path, quoted as it has to be", "$.id -> /orders/{}", `{"id":"a/b c"}`, nil, "GET", "/orders/old", nil, "", "GET /orders/a%2Fb+c HTTP", 0},
+		{"a path, quoted as it has to be", "$.id -> /orders/{}", `{"id":"a/b c"}`, nil, "GET", "/orders/old", nil, "", "GET /orders/a%2Fb%20c HTTP", 0},
 		{"a parameter", "$.next -> query:after", `{"next":"n7"}`, nil, "GET", "/list?after=old&limit=5", nil, "", "GET /list?after=n7&limit=5 HTTP", 0},
 		{"a header from a header", "header:X-Next -> header:X-Token", "", Header{{"x-next", "t7"}}, "GET", "/a", Header{{"x-token", "old"}}, "", "x-token: t7\r\n", 0},
 		{"the credentials behind a scheme", "$.t -> header:Authorization", `{"t":"Bearer t7"}`, nil, "GET", "/a", Header{{"Authorization", "Bearer old"}}, "", "Authorization: Bearer t7\r\n", 0},

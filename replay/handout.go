@@ -52,13 +52,21 @@ func eachHandedHeader(h Header, visit func(p place, value string)) {
 func eachOfLocation(location string, visit func(p place, value string)) {
 	path, rawQuery, _ := strings.Cut(location, "?")
 	visit(place{inLocation, ""}, path[strings.LastIndexByte(path, '/')+1:])
-	if _, rest, absolute := strings.Cut(location, "://"); absolute {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			visit(place{inLocation, "/"}, rest[i:])
-		}
+	if target := onHost(location); target != location {
+		visit(place{inLocation, "/"}, target)
 	}
 	rawQuery, _, _ = strings.Cut(rawQuery, "#")
 	eachPair(rawQuery, func(name, value string) { visit(place{inLocation, "?" + name}, value) })
+}
+
+// onHost returns what of a URL its host is asked for: the target of a request. Of anything else it is all.
+func onHost(url string) string {
+	if scheme, rest, absolute := strings.Cut(url, "://"); absolute && isToken(scheme) {
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			return rest[i:]
+		}
+	}
+	return url
 }
 
 // eachPair calls visit for each pair of a query or form, decoded.

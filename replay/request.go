@@ -38,6 +38,7 @@ type request struct {
 	method, path string    // the path without its query
 	host         string    // that it carries; that of the target when empty
 	conn         uint64    // recorded; 0 when nobody knows
+	licence      *licence  // to go wherever the system says; nil when it needs none
 }
 
 // h2Need says whether a request is sent over HTTP/2.
@@ -140,6 +141,7 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	e.protocol(r, x)
 	e.compose(r, x)
 	r.live = r.head.needsLive() || r.body.needsLive()
+	r.licence = e.licence(r)
 	r.captures = e.learnByHand(l.learn(x, e.names), x, l)
 	if e.watched {
 		r.watched = x
@@ -243,7 +245,7 @@ func (e *editor) reason(x *Exchange, has heading) string {
 		return skipUpgrade
 	case has&ofReplay != 0:
 		return skipReplayed // or a capture beside a replay would feed the next one
-	case !safe(x.Method) && !e.allows(x):
+	case !safe(x.Method) && !allow(e.allowed, x.Method, x.Target):
 		return skipUnsafe
 	case x.Truncated():
 		return skipTruncated
@@ -410,6 +412,7 @@ func (t trace) id() string {
 
 // write appends the request as who sends it, stamped, and returns how many live values were missing.
 func (r *request) write(to []byte, st *stamp, t tag, who identity, known values) (_ []byte, missing int) {
+	known = r.licence.within(known, r.method)
 	to, missing = r.head.append(to, who, known)
 	if r.hasBody {
 		var length, n int
@@ -439,6 +442,7 @@ func (r *request) lacks(known values) (p part, missing bool) {
 	if !r.live {
 		return part{}, false
 	}
+	known = r.licence.within(known, r.method)
 	if p, missing = r.head.lacks(known); !missing {
 		p, missing = r.body.lacks(known)
 	}

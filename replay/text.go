@@ -31,10 +31,12 @@ const (
 type coding uint8
 
 const (
-	plain  coding = iota // header value, cookie, whole target
+	plain  coding = iota // header value, cookie
 	quoted               // inside a JSON string
 	number               // a JSON number
-	query                // path segment, or value of a query or form
+	query                // value of a query or form
+	pathSegment
+	wholeTarget
 )
 
 // An identity tells the copies of one recorded session apart.
@@ -94,6 +96,10 @@ func (c coding) accepts(value string) bool {
 		return value != "" && isFieldValue(value)
 	case number:
 		return isNumber(value)
+	case pathSegment:
+		return value != "" && !climbs(c.write(value)) // dots cannot be escaped: to servers %2e%2e is .. itself
+	case wholeTarget:
+		return isTarget(c.write(value))
 	}
 	return true
 }
@@ -104,6 +110,10 @@ func (c coding) write(value string) string {
 		return quoteJSON(value)
 	case query:
 		return url.QueryEscape(value)
+	case pathSegment:
+		return url.PathEscape(value)
+	case wholeTarget:
+		return onHost(value)
 	}
 	return value
 }
@@ -118,6 +128,10 @@ func (c coding) read(raw string) string {
 			return raw
 		}
 		if value, err := url.QueryUnescape(raw); err == nil {
+			return value
+		}
+	case pathSegment:
+		if value, err := url.PathUnescape(raw); err == nil {
 			return value
 		}
 	}

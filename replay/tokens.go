@@ -70,7 +70,7 @@ func (c *composer) add(p part) {
 
 // target adds a request target: all of it, each path segment and each value of the query.
 func (c *composer) target(target string, sort sorter) {
-	if p, ok := sort(spot{where: inTarget}, target, plain); ok {
+	if p, ok := sort(spot{where: inTarget}, target, wholeTarget); ok {
 		c.add(p)
 		return
 	}
@@ -80,7 +80,7 @@ func (c *composer) target(target string, sort sorter) {
 	}
 	for n := 0; ; n++ {
 		segment, rest, more := strings.Cut(path, "/")
-		c.token(spot{where: inPath, n: n}, segment, query, sort)
+		c.token(spot{where: inPath, n: n}, segment, pathSegment, sort)
 		if !more {
 			break
 		}
