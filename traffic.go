@@ -99,6 +99,9 @@ type Fidelity struct {
 	LimitedSecond int               `json:"limited_seconds"` // seconds in which the generator, not the system, set the limits
 	Seconds       int               `json:"seconds"`
 	Connections   int64             `json:"connections"`        // opened
+	Waited        int64             `json:"waited,omitempty"`   // requests that were due before an earlier answer of their session, and waited for it
+	Spilled       int64             `json:"spilled,omitempty"`  // requests that did not wait, and went over another connection: those that did neither are skipped as SkipBusy
+	Resent        int64             `json:"resent,omitempty"`   // requests that were sent once more: their connection broke before any answer, or the server had not looked at them
 	Unheld        int64             `json:"unheld,omitempty"`   // requests that went over another connection than those before them of the same recorded one
 	Senders       map[string]int64  `json:"senders,omitempty"`  // requests by how they were sent
 	Messages      *Messages         `json:"messages,omitempty"` // of WebSockets and streams; nil when there were none

@@ -273,6 +273,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
 	f.UnresolvedBy = p.engine.missing.report()
+	f.Waited, f.Spilled, f.Resent = p.engine.waited.Load(), p.engine.spilled.Load(), p.engine.resent.Load()
 	f.Unheld = p.engine.unheld.Load()
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))

@@ -210,16 +210,18 @@ func TestABusySessionIsHandledByPolicy(t *testing.T) {
 		policy  string
 		sent    int64
 		slowest time.Duration
+		counted [3]int64 // as waited, spilled, skipped
 	}{
-		{"wait", 2, 550 * time.Millisecond},
-		{"spill", 2, 300 * time.Millisecond},
-		{"drop", 1, 300 * time.Millisecond},
+		{"wait", 2, 550 * time.Millisecond, [3]int64{1, 0, 0}},
+		{"spill", 2, 300 * time.Millisecond, [3]int64{0, 1, 0}},
+		{"drop", 1, 300 * time.Millisecond, [3]int64{0, 0, 1}},
 	} {
 		t.Run(tt.policy, func(t *testing.T) {
 			traffic, slices := play(t, Config{Open: opener(xs...), Targets: []string{url}, Traffic: gameday.TrafficPlan{Busy: tt.policy}})
 			total, latency, _ := sum(slices, "")
 			require.Equal(t, tt.sent, total.Sent)
-			require.Equal(t, 2-tt.sent, traffic.Fidelity.Skipped[gameday.SkipBusy])
+			f := traffic.Fidelity
+			require.Equal(t, tt.counted, [3]int64{f.Waited, f.Spilled, f.Skipped[gameday.SkipBusy]})
 			skipped := int64(0)
 			for _, s := range slices {
 				skipped += s.Skips[gameday.SkipBusy]

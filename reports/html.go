@@ -43,7 +43,7 @@ func (v *view) write(w io.Writer, page string, shown any) error {
 		"class":  func(r gameday.Result) string { return strings.ToLower(string(r)) },
 		"labels": labels, "brokeFirst": brokeFirst, "unit": func(v float64, unit string) string { return chart.Unit(unit).Format(v) },
 		"tally": tallyText[int64], "utally": tallyText[uint64], "ucount": func(n uint64) string { return count(int64(n)) },
-		"filtered": filteredText, "schedule": scheduleText, "messages": messagesText, "host": hostText,
+		"filtered": filteredText, "schedule": scheduleText, "messages": messagesText, "host": hostText, "sessions": sessionsText, "detour": detourText,
 		"diffClasses": func() []gameday.DiffClass { return gameday.DiffClasses[:] }, "diffRoutes": diffRoutes,
 	}).Parse(parts)
 	if err == nil {

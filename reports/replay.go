@@ -84,8 +84,8 @@ func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
 		}
 		line(b, "No value", strings.Join(missing, "; "))
 	}
-	if f.Unheld > 0 {
-		line(b, "Unheld", fmt.Sprintf("%d requests could not go over the connection of those before them", f.Unheld))
+	if text := sessionsText(f); text != "" {
+		line(b, "Sessions", text)
 	}
 	if m := f.Messages; m != nil {
 		line(b, "Messages", messagesText(m))
@@ -153,6 +153,26 @@ func scheduleText(f gameday.Fidelity) string {
 		}
 	}
 	return text
+}
+
+// sessionsText says what requests did for which it was too early, or whose connection was not there; "" when there were none.
+func sessionsText(f gameday.Fidelity) string {
+	var parts []string
+	for _, did := range []struct {
+		n    int64
+		what string
+	}{
+		{f.Waited, "waited for an earlier answer of their session"},
+		{f.Spilled, "over another connection instead"},
+		{f.Skipped[gameday.SkipBusy], "left out instead"},
+		{f.Resent, "sent once more: the connection broke before any answer"},
+		{f.Unheld, "could not go over the connection of those before them"},
+	} {
+		if did.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", did.n, did.what))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // hostText says what the generator's own machine had to do with it; "" when nothing is known.
