@@ -1,11 +1,14 @@
 package passive
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"net/http"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http2"
 
 	"github.com/gameday-dev/gameday/internal/tcpstream"
 	"github.com/gameday-dev/gameday/replay"
@@ -104,19 +107,22 @@ func (h *h2conn) read(fromServer bool, at int64, b []byte) {
 // end ends one side.
 func (h *h2conn) end(d tcpstream.Direction, at int64, how tcpstream.End) {
 	s := &h.sides[d]
+	why := LostBroken
+	if how == tcpstream.Stopped {
+		why = LostStopped
+	}
+	h.breakOff(s, why)
 	s.seek(fateBehindGap)
 	if s.server {
 		h.endResponses(at)
 		return
 	}
 	for _, st := range h.inOrder() {
-		switch {
-		case st.asked:
+		if st.asked {
 			continue
-		case how == tcpstream.Stopped && (!st.settled || !st.headed):
-			h.lose(st, LostStopped)
-		case !st.headed:
-			h.lose(st, LostBroken)
+		}
+		if !st.headed || how == tcpstream.Stopped && !st.settled {
+			h.lose(st, why)
 		}
 		h.ask(st, at)
 	}
@@ -136,6 +142,18 @@ func (h *h2conn) inOrder() []*h2stream {
 		all = append(all, h.streams[id])
 	}
 	return all
+}
+
+// breakOff takes what has come of the head of a request, when the rest is never read.
+func (h *h2conn) breakOff(s *h2side, why string) {
+	b := &s.block
+	if f := frameAt(s.buf); f.kind == http2.FrameHeaders && !b.open() {
+		b = &h2block{stream: f.stream, first: s.first}
+	}
+	if !s.server && b.open() && h.streams[b.stream] == nil {
+		b.fault = cmp.Or(b.fault, why)
+		h.request(b, s.now)
+	}
 }
 
 // broken is called when frames of one side are missing, or make no sense: of what is under way nothing is known any more.

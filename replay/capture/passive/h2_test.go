@@ -97,6 +97,18 @@ func (p *pair) say(stream uint32, end bool, body string) *pair {
 	return p
 }
 
+// promise writes the promise of a response to a request of the lines, its head in frames of at most size bytes, each a packet.
+func (p *pair) promise(stream, promised uint32, size int, lines ...string) *pair {
+	block := p.as(true).fields(lines...)
+	n := min(size, len(block))
+	_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: stream, PromiseID: promised, BlockFragment: block[:n], EndHeaders: n == len(block)})
+	for block = block[n:]; len(block) > 0; block = block[n:] {
+		n = min(size, len(block))
+		_ = p.flush().f.WriteContinuation(stream, n == len(block), block[:n])
+	}
+	return p
+}
+
 func (p *pair) hangUp() []tcptest.Frame {
 	p.flush()
 	p.Close(true)
@@ -173,10 +185,83 @@ func TestEveryFormOfHTTPTwoIsRead(t *testing.T) {
 			p.ask(5, true, "GET", "/5").answer(1, "ok")
 		}, []string{"GET /1 -> 200 ok"}, nil, replay.Tally{passive.RuleRefused: 2}},
 		{"a response that nobody asked for", func(p *pair) {
-			p.ask(1, true, "GET", "/").as(true)
-			_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET", ":path= /style", "x= y"), EndHeaders: true})
+			p.ask(1, true, "GET", "/").promise(1, 2, 1000, ":method= GET", ":path= /style", "x= y")
 			p.headers(2, false, ":status= 200", "x= y").say(2, true, "pushed").answer(1, "ok")
 		}, []string{"GET / -> 200 ok"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise in many frames, whose headers later ones refer to", func(p *pair) {
+			p.ask(1, true, "GET", "/").promise(1, 2, 3, ":method= GET", ":path= /style", "server= test", "x= "+long[:300])
+			p.answer(1, "ok").headers(2, true, ":status= 200", "x= "+long[:300]).ask(3, true, "GET", "/3").answer(3, "three")
+		}, []string{"GET / -> 200 ok", "GET /3 -> 200 three"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise with padding", func(p *pair) {
+			p.ask(1, true, "GET", "/").as(true)
+			_ = p.f.WritePushPromise(http2.PushPromiseParam{
+				StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET", ":path= /", "server= test"), EndHeaders: true, PadLength: 200,
+			})
+			p.answer(1, "ok").headers(2, true, ":status= 200")
+		}, []string{"GET / -> 200 ok"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise on a stream that is closed, and the same one again", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").promise(1, 2, 7, ":method= GET", ":path= /", "server= test").promise(1, 2, 7, ":method= GET", ":path= /")
+			p.headers(2, true, ":status= 200").ask(3, true, "GET", "/3").answer(3, "three")
+		}, []string{"GET /1 -> 200 ok", "GET /3 -> 200 three"}, nil, replay.Tally{passive.RulePushed: 2}},
+		{"a promise of a stream that only its client could begin", func(p *pair) {
+			p.ask(1, true, "GET", "/1").promise(1, 3, 7, ":method= GET", ":path= /", "server= test")
+			p.answer(1, "ok").ask(3, true, "GET", "/3").answer(3, "three")
+		}, []string{"GET /1 -> 200 ok", "GET /3 -> 200 three"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise that its client does not want", func(p *pair) {
+			p.ask(1, true, "GET", "/").promise(1, 2, 7, ":method= GET", ":path= /style").as(false)
+			_ = p.f.WriteRSTStream(2, http2.ErrCodeRefusedStream)
+			p.as(true).headers(2, false, ":status= 200").say(2, true, "late").answer(1, "ok")
+		}, []string{"GET / -> 200 ok"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise that is never kept", func(p *pair) {
+			p.ask(1, true, "GET", "/").promise(1, 2, 7, ":method= GET", ":path= /style").answer(1, "ok")
+		}, []string{"GET / -> 200 ok"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise with a head that is too long", func(p *pair) {
+			p.ask(1, true, "GET", "/").promise(1, 2, 1<<14, ":method= GET", ":path= /", "a= "+long, "b= "+long, "c= "+long, "d= "+long, "e= "+long, "f= "+long, "g= "+long, "server= test")
+			p.answer(1, "ok").headers(2, true, ":status= 200", "server= test").ask(3, true, "GET", "/3").answer(3, "three")
+		}, []string{"GET / -> 200 ok", "GET /3 -> 200 three"}, nil, replay.Tally{passive.RulePushed: 1}},
+		{"a promise that other frames interrupt", func(p *pair) {
+			p.ask(1, true, "GET", "/1").as(true)
+			_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET", ":path= /")})
+			p.answer(1, "no").ask(3, true, "GET", "/3").as(true)
+			p.encoders[1] = hpack.NewEncoder(&p.block)
+			p.encoders[1].SetMaxDynamicTableSize(0)
+			p.headers(3, true, ":status= 200")
+		}, []string{"GET /1 -> nothing", "GET /3 -> 200"}, nil, nil},
+		{"a client that promises", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").as(false)
+			_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET"), EndHeaders: true})
+			p.ask(3, true, "GET", "/3")
+		}, []string{"GET /1 -> 200 ok"}, replay.Tally{passive.LostTable: 1}, nil},
+		{"a promise whose frames never end", func(p *pair) {
+			p.ask(1, true, "GET", "/1").as(true)
+			_ = p.f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: p.fields(":method= GET", "bomb= "+long[:4000])})
+			indexed := bytes.Repeat([]byte{0x80 | 62}, 16<<10) // each byte is that field once more
+			for range 50 {
+				_ = p.f.WriteContinuation(1, false, indexed)
+				_ = p.f.WriteContinuation(1, false, nil)
+				p.flush()
+			}
+		}, []string{"GET /1 -> nothing"}, nil, nil},
+		{"a request whose frames never end", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").as(false)
+			_ = p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: p.fields(":method= GET", "bomb= "+long[:4000])})
+			indexed := bytes.Repeat([]byte{0x80 | 62}, 16<<10)
+			for range 50 {
+				_ = p.f.WriteContinuation(3, false, indexed)
+				p.flush()
+			}
+		}, []string{"GET /1 -> 200 ok"}, replay.Tally{replay.LostLimit: 1}, nil},
+		{"a request whose client goes in the middle of its first frame", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").ask(3, true, "GET", "/3")
+			p.out.Truncate(p.out.Len() - 3)
+		}, []string{"GET /1 -> 200 ok"}, replay.Tally{passive.LostBroken: 1}, nil},
+		{"a head that other frames interrupt, answered nevertheless", func(p *pair) {
+			p.ask(1, true, "GET", "/1").answer(1, "ok").as(false)
+			_ = p.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: p.fields(":method= GET", ":path= /3")})
+			_ = p.f.WritePing(false, [8]byte{})
+			_ = p.f.WriteContinuation(3, true, p.fields("x= y"))
+			p.answer(3, "three")
+		}, []string{"GET /1 -> 200 ok"}, replay.Tally{replay.LostParse: 1}, nil},
 		{"a request of a replay", func(p *pair) {
 			p.ask(1, true, "GET", "/", "x-gameday-replay= run-1").answer(1, "ok").ask(3, true, "GET", "/3", "tracestate= a=b,gameday=run-1").answer(3, "ok")
 		}, []string{}, nil, replay.Tally{capture.RuleReplayed: 2}},

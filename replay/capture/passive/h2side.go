@@ -73,6 +73,7 @@ func (s *h2side) seek(why fate) {
 // wrong is called with what follows bytes that are no HTTP/2.
 func (s *h2side) wrong(rest []byte, cause string) []byte {
 	s.h.k.c.tally.skip(fateForeign, len(s.buf))
+	s.h.breakOff(s, cause)
 	s.seek(fateForeign)
 	s.h.broken(s, cause)
 	return rest
@@ -94,6 +95,7 @@ func (s *h2side) miss(n int64, at int64) {
 		return
 	}
 	s.h.k.c.tally.skip(fateBehindGap, len(s.buf))
+	s.h.breakOff(s, replay.LostGap)
 	s.seek(fateBehindGap)
 	s.gaps = true
 	s.h.broken(s, replay.LostGap)
