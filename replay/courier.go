@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -26,7 +27,8 @@ const (
 )
 
 // A courier carries requests that go neither by the fast path nor over a trunk: those that were recorded over HTTP/2, or
-// are wanted so, for a target that turned it down, and everything where there is no fast path. It costs several times as much per request.
+// are wanted so, for a target that turned it down, and everything where there is no fast path. It costs several times as much per request. Calls of gRPC
+// come here, too: without the fast path, and when one of several targets turned HTTP/2 down.
 type courier struct {
 	base   *url.URL
 	books  *books // of messages
@@ -63,9 +65,22 @@ func (k *courier) wants(r *request) bool {
 	return !fastPath || r.h2 == h2Must || r.h2 == h2May && !k.only1.Load()
 }
 
-// carry sends a request that was due then and reads its answer; way is how.
-func (k *courier) carry(ctx context.Context, r *request, raw []byte, due time.Duration) (a answer, way string, err error) {
-	out, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+// errRefused says that a server did nothing with a request, which can be sent anew.
+var errRefused = errors.New("the server refuses the request")
+
+// A parcel is a request that a courier carries.
+type parcel struct {
+	*request
+	raw   []byte
+	due   time.Duration
+	again bool // a server that did nothing with it had it before
+	said  int  // messages of a stream that are on the books; carry adds those that it sent
+}
+
+// carry sends a request and reads its answer; way is how. The error is errRefused when the server did nothing with it: who refuses
+// a stream, or goes before it, has to be asked on another. Of requests without a body net/http does that itself.
+func (k *courier) carry(ctx context.Context, r *parcel) (a answer, way string, err error) {
+	out, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(r.raw)))
 	if err != nil {
 		return a, byNetHTTP, err
 	}
@@ -77,10 +92,14 @@ func (k *courier) carry(ctx context.Context, r *request, raw []byte, due time.Du
 	if r.rpc != 0 {
 		out.Header.Set("Te", "trailers")
 	}
+	out.GetBody = func() (io.ReadCloser, error) { return nil, errRefused } // it is asked for only then
 	if r.stream != nil {
-		return k.recite(ctx, r, out, due)
+		return k.recite(ctx, r, out)
 	}
-	response, err := k.send(out.WithContext(ctx), r)
+	response, err := k.send(out.WithContext(ctx), r.request)
+	if errors.Is(err, errRefused) {
+		return a, byHTTP2, err
+	}
 	if err != nil {
 		return a, byNetHTTP, err
 	}

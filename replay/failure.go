@@ -22,6 +22,7 @@ const (
 	failedTLS      = "TLS"
 	failedDial     = "connection timed out"
 	failedProtocol = "no proper answer"
+	failedTurned   = "refused by the server" // which did nothing with it, twice
 )
 
 // failure says in few words, of which there are not many, why a request failed; "" when it succeeded. The error itself
@@ -30,6 +31,8 @@ func failure(o outcome, class gameday.Class, rpc rpcStatus) string {
 	switch {
 	case o.late:
 		return failedTimeout
+	case o.refused:
+		return failedTurned
 	case o.err != nil:
 		return broken(o.err)
 	case succeeded(class):

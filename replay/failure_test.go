@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	gameday "github.com/gameday-dev/gameday"
 )
@@ -38,6 +39,7 @@ func TestFailuresHaveFewNames(t *testing.T) {
 		{"no such host", dial(&net.DNSError{Name: "shop"}), gameday.ClassError, 0, "name not resolved"},
 		{"nobody knows who answers", outcome{err: x509.UnknownAuthorityError{}}, gameday.ClassError, 0, "TLS"},
 		{"nobody answered the door", dial(os.ErrDeadlineExceeded), gameday.ClassError, 0, "connection timed out"},
+		{"the server would not take it", outcome{err: errReset(http2.ErrCodeRefusedStream), refused: true}, gameday.ClassError, 0, "refused by the server"},
 		{"what it says is no HTTP", outcome{err: errors.New(`not an HTTP/1 response: "hello"`)}, gameday.ClassError, 0, "no proper answer"},
 	} {
 		require.Equal(t, c.want, failure(c.o, c.class, c.rpc), c.because)

@@ -269,11 +269,13 @@ func (s *shard) establish(c *conn, x *shot) {
 func (s *shard) carry(c *conn, x *shot) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.deadline(x)-s.e.now())
 	c.cancel, c.away = cancel, true
-	raw := x.render(make([]byte, 0, x.req.size()), s.e.stamp)
+	r := &parcel{request: x.req, raw: x.render(make([]byte, 0, x.req.size()), s.e.stamp), due: x.due, again: x.resent, said: x.said}
 	s.wg.Go(func() {
 		defer cancel()
-		a, way, err := s.e.courier.carry(ctx, x.req, raw, x.due)
+		a, way, err := s.e.courier.carry(ctx, r)
 		o := outcome{answer: a, err: err, began: true, at: s.e.now(), late: err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded)}
+		o.refused = !o.late && errors.Is(err, errRefused)
+		o.dead = o.refused // its place is another's
 		if way == byHTTP2 {
 			s.e.sentHTTP2.Add(1)
 		} else {
@@ -281,9 +283,13 @@ func (s *shard) carry(c *conn, x *shot) {
 		}
 		o.look(x.req)
 		s.onThread(func() {
-			if c.cancel = nil; !c.gone {
-				s.done(c, x, o)
+			if c.cancel = nil; c.gone {
+				return
 			}
+			if o.refused && !r.again {
+				x.begun, x.said = false, r.said
+			}
+			s.done(c, x, o)
 		})
 	})
 	if x.req.stream != nil && !x.loose {

@@ -61,32 +61,40 @@ func streamOf(x *Exchange, speed float64) *stream {
 	return s
 }
 
-// recite carries a stream.
-func (k *courier) recite(ctx context.Context, r *request, out *http.Request, due time.Duration) (a answer, way string, err error) {
-	k.books.begun.Add(1)
+// recite carries a stream. When it is refused the first time the books stay open: it is sent anew.
+func (k *courier) recite(ctx context.Context, r *parcel, out *http.Request) (a answer, way string, err error) {
+	if !r.again {
+		k.books.begun.Add(1)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	speaking, silence := context.WithCancel(ctx)
-	said := &recital{ctx: speaking, silence: silence, stream: r.stream, body: out.Body, books: k.books, due: due, now: k.now}
+	said := &recital{ctx: speaking, silence: silence, stream: r.stream, body: out.Body, books: k.books, due: r.due, now: k.now, before: r.said}
 	defer func() {
 		silence()
-		said.end(err)
+		if r.said = said.end(); err == nil || r.again || !errors.Is(err, errRefused) {
+			cause := causeGone
+			if err != nil {
+				cause = causeCall
+			}
+			k.books.leave(cause, int64(len(r.stream.beats)-r.said))
+			k.books.recorded.Add(r.stream.recorded)
+		}
 	}()
 	out.Body, out.ContentLength = said, -1
 	out.Header.Del("Content-Length")
 	if r.stream.left {
-		leave := time.AfterFunc(due+r.stream.lasts-k.now(), stop)
+		leave := time.AfterFunc(r.due+r.stream.lasts-k.now(), stop)
 		defer leave.Stop()
 	}
 	heard := listener{books: k.books}
-	response, err := k.send(out.WithContext(ctx), r)
+	response, err := k.send(out.WithContext(ctx), r.request)
 	if err == nil {
 		defer response.Body.Close()
 		heard.ReadCloser = response.Body
 		response.Body = &heard
 		err = readAnswer(&a, response, r.keeps())
 	}
-	k.books.recorded.Add(r.stream.recorded)
 	if err != nil && r.stream.left && errors.Is(ctx.Err(), context.Canceled) && (heard.n > 0 || r.stream.recorded == 0) {
 		a.status, a.rpc, err = http.StatusOK, r.rpc, nil // it was left when the recorded client left it
 	}
@@ -103,6 +111,7 @@ type recital struct {
 	due     time.Duration
 	now     func() time.Duration
 	left    int // bytes of the message under way
+	before  int // messages that are on the books
 
 	mu   sync.Mutex
 	said int
@@ -147,7 +156,7 @@ func (p *recital) hold() error {
 func (p *recital) whole(b beat) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.said++; !p.over {
+	if p.said++; !p.over && p.said > p.before {
 		p.books.send(p.now() - p.due - b.after)
 	}
 }
@@ -158,16 +167,12 @@ func (p *recital) Close() error {
 	return nil
 }
 
-// end accounts for what was not said by the end of the call.
-func (p *recital) end(err error) {
+// end closes the books, and returns how many messages are on them.
+func (p *recital) end() (said int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
-	cause := causeGone
-	if err != nil {
-		cause = causeCall
-	}
-	p.books.leave(cause, int64(len(p.stream.beats)-p.said))
+	return max(p.said, p.before)
 }
 
 // A listener counts the messages of an answer as they are read.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -240,7 +241,8 @@ func TestACallThatItsServerRefusesIsSentAgain(t *testing.T) {
 		name   string
 		handle func(n int, p *h2peer)
 		class  gameday.Class
-		calls  int64 // that went out
+		failed string // why
+		calls  int64  // that went out
 		sent   int64
 		unsent Tally
 	}{
@@ -250,40 +252,98 @@ func TestACallThatItsServerRefusesIsSentAgain(t *testing.T) {
 				_ = p.WriteGoAway(0, http2.ErrCodeNo, nil)
 			}
 			p.hearCall()
-		}, gameday.ClassOK, 2, 3, nil},
+		}, gameday.ClassOK, "", 2, 3, nil},
 		{"when the server has no room for its stream", func(n int, p *h2peer) {
 			_ = p.WriteRSTStream(p.told(), http2.ErrCodeRefusedStream)
 			p.hearCall()
-		}, gameday.ClassOK, 2, 3, nil},
+		}, gameday.ClassOK, "", 2, 3, nil},
 		{"but once", func(n int, p *h2peer) {
 			for range 2 {
 				_ = p.WriteRSTStream(p.told(), http2.ErrCodeRefusedStream)
 			}
 			p.hearCall()
-		}, gameday.ClassError, 2, 1, Tally{causeCall: 2}},
+		}, gameday.ClassError, failedTurned, 2, 1, Tally{causeCall: 2}},
 		{"and not when the server went behind it", func(n int, p *h2peer) {
 			p.told()
 			_ = p.WriteGoAway(1, http2.ErrCodeNo, nil)
-		}, gameday.ClassError, 1, 1, Tally{causeCall: 2}},
+		}, gameday.ClassError, failedProtocol, 1, 1, Tally{causeCall: 2}},
+	} {
+		for way, courier := range map[string]bool{byFrames: false, byHTTP2: true} {
+			t.Run(tt.name+", by "+way, func(t *testing.T) {
+				t.Parallel()
+				url := peers(t, nil, tt.handle)
+				// Its further messages are due only when the server has long said what it has to say.
+				apart := 2 * time.Second
+				if tt.class == gameday.ClassError {
+					apart = 20 * time.Second
+				}
+				traffic, total := playOver(t, Config{
+					Open: opener(streamed("s", 0, apart, beats(0, apart, apart)...)), Targets: []string{url},
+					Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second)},
+				}, courier)
+				require.EqualValues(t, 1, total.Classes[tt.class], "%+v", traffic.Worst)
+				if tt.failed == "" {
+					require.Empty(t, total.Failures)
+				} else {
+					require.Equal(t, map[string]int64{tt.failed: 1}, total.Failures)
+				}
+				m := traffic.Fidelity.Messages
+				require.EqualValues(t, 1, m.Conversations)
+				require.Equal(t, tt.sent, m.Sent)
+				require.Equal(t, tt.unsent, Tally(m.Unsent))
+				require.Equal(t, tt.calls, traffic.Fidelity.Senders[way])
+			})
+		}
+	}
+}
+
+// A request with a body is carried anew, too, and its server gets the whole of it.
+func TestARefusedRequestIsCarriedAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		refuse  func(p *h2peer, id uint32)
+		refused int
+		want    map[gameday.Class]int64
+		failed  map[string]int64
+	}{
+		{"a stream is refused", func(p *h2peer, id uint32) { _ = p.WriteRSTStream(id, http2.ErrCodeRefusedStream) }, 1, map[gameday.Class]int64{gameday.ClassOK: 1}, nil},
+		{"the server goes", func(p *h2peer, _ uint32) { _ = p.WriteGoAway(0, http2.ErrCodeNo, nil) }, 1, map[gameday.Class]int64{gameday.ClassOK: 1}, nil},
+		{"it is refused for good", func(p *h2peer, id uint32) { _ = p.WriteRSTStream(id, http2.ErrCodeRefusedStream) }, 2, map[gameday.Class]int64{gameday.ClassError: 1}, map[string]int64{failedTurned: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			url := peers(t, nil, tt.handle)
-			// Its further messages are due only when the server has long said what it has to say.
-			apart := 2 * time.Second
-			if tt.class == gameday.ClassError {
-				apart = 20 * time.Second
-			}
+			var asked, heard atomic.Int64
+			url := peers(t, nil, func(_ int, p *h2peer) {
+				for {
+					id, _, err := p.request()
+					if err != nil {
+						return
+					}
+					if asked.Add(1) <= int64(tt.refused) {
+						tt.refuse(p, id)
+						continue
+					}
+					for before := p.body; p.body < before+int64(len("the order")); {
+						if _, err := p.next(); err != nil {
+							return
+						}
+					}
+					heard.Add(1)
+					p.answer(id, 200)
+				}
+			})
+			x := posts(1, "POST", "the order")[0]
+			x.Proto = "HTTP/2.0"
 			traffic, total := playOver(t, Config{
-				Open: opener(streamed("s", 0, apart, beats(0, apart, apart)...)), Targets: []string{url},
-				Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second)},
-			}, false)
-			require.EqualValues(t, 1, total.Classes[tt.class], "%+v", traffic.Worst)
-			m := traffic.Fidelity.Messages
-			require.EqualValues(t, 1, m.Conversations)
-			require.Equal(t, tt.sent, m.Sent)
-			require.Equal(t, tt.unsent, Tally(m.Unsent))
-			require.Equal(t, tt.calls, traffic.Fidelity.Senders[byFrames])
+				Open: opener(x), Targets: []string{url}, HTTP2: true, Traffic: gameday.TrafficPlan{Unsafe: []string{"POST"}, Timeout: gameday.Duration(20 * time.Second)},
+			}, true)
+			require.Equal(t, tt.want, total.Classes, "%+v", traffic.Worst)
+			require.Equal(t, len(tt.failed), len(total.Failures))
+			for cause, n := range tt.failed {
+				require.Equal(t, n, total.Failures[cause])
+			}
+			require.EqualValues(t, total.Classes[gameday.ClassOK], heard.Load())
+			require.EqualValues(t, 2, traffic.Fidelity.Senders[byHTTP2])
 		})
 	}
 }

@@ -186,7 +186,7 @@ func TestServersThatBreakOff(t *testing.T) {
 			}
 			_ = p.WriteGoAway(0, http2.ErrCodeNo, nil)
 			_, _, _ = p.request()
-		}, 0, map[string]int64{failedProtocol: 2}, 2, 2},
+		}, 0, map[string]int64{failedTurned: 2}, 2, 2},
 		{"what it has looked at is lost with its connection", "GET", 2, func(n int, p *h2peer) {
 			for range 2 {
 				_, _, _ = p.request()
