@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gameday-dev/gameday/internal/descriptor"
 )
 
 // brief is how long a thread waits without giving up its place in the Go runtime, if it has one of its own. Whoever gives it up
@@ -111,7 +113,11 @@ func (p *poller) pwait(t *unix.Timespec, raw bool) (n uintptr, errno syscall.Err
 // adopt takes the connection over from the Go runtime; nc is closed in any case.
 func (p *poller) adopt(c *conn, nc net.Conn) (*socket, error) {
 	defer nc.Close()
-	fd, err := duplicate(nc)
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("take over connection: %w", errors.ErrUnsupported)
+	}
+	fd, err := descriptor.Duplicate(sc)
 	if err != nil {
 		return nil, fmt.Errorf("take over connection: %w", err)
 	}
@@ -128,21 +134,6 @@ func (p *poller) adopt(c *conn, nc net.Conn) (*socket, error) {
 		return nil, fmt.Errorf("watch connection: %w", err)
 	}
 	return s, nil
-}
-
-// duplicate returns a descriptor of its own for the connection.
-func duplicate(nc net.Conn) (fd int, err error) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var failed error
-	err = raw.Control(func(old uintptr) { fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
-	return fd, errors.Join(err, failed)
 }
 
 func (p *poller) close() {
@@ -174,23 +165,28 @@ func (s *socket) wantWrite(want bool) error {
 
 // read returns errAgain when nothing is there, and io.EOF at the end.
 func (s *socket) read(to []byte) (int, error) {
-	n, err := transfer(s.fd, to, false)
+	n, errno := descriptor.Receive(s.fd, to)
 	switch {
-	case err != nil && !errors.Is(err, errAgain):
-		return 0, fmt.Errorf("read: %w", err)
-	case n == 0 && err == nil && len(to) > 0:
+	case errno == unix.EAGAIN:
+		return 0, errAgain
+	case errno != 0:
+		return 0, fmt.Errorf("read: %w", errno)
+	case n == 0 && len(to) > 0:
 		return 0, io.EOF
 	}
-	return n, err
+	return n, nil
 }
 
 // write returns errAgain when there is no room, and writes less than all when there is not enough.
 func (s *socket) write(b []byte) (int, error) {
-	n, err := transfer(s.fd, b, true)
-	if err != nil && !errors.Is(err, errAgain) {
-		return 0, fmt.Errorf("write: %w", err)
+	n, errno := descriptor.Send(s.fd, b)
+	switch errno {
+	case 0:
+		return n, nil
+	case unix.EAGAIN:
+		return 0, errAgain
 	}
-	return n, err
+	return 0, fmt.Errorf("write: %w", errno)
 }
 
 // close gives it back; what the poller has seen of it already is not told any more.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gameday-dev/gameday/internal/descriptor"
 )
 
 // A lane is one direction of a connection that a loop carries. Whether a socket is ready is known from the edges that
@@ -66,7 +68,7 @@ func (a *lane) hasRoom() bool {
 // read takes what one read brings.
 func (a *lane) read() {
 	l := a.relay.loop
-	n, errno := receive(a.from, l.spare.space)
+	n, errno := descriptor.Receive(a.from, l.spare.space)
 	switch {
 	case errno == unix.EAGAIN:
 		a.readable = false
@@ -97,7 +99,7 @@ func (a *lane) read() {
 
 // write returns what there was no room for.
 func (a *lane) write(data []byte) []byte {
-	n, errno := send(a.to, data)
+	n, errno := descriptor.Send(a.to, data)
 	if errno != 0 && errno != unix.EAGAIN {
 		a.relay.close(true)
 		return nil

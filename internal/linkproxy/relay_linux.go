@@ -4,6 +4,8 @@ import (
 	"net"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gameday-dev/gameday/internal/descriptor"
 )
 
 // A relay is a connection that a loop carries, until both directions have ended or a rule asks for what only goroutines do.
@@ -26,10 +28,10 @@ func (l *loop) carry(c *conn, cond condition) *relay {
 	}
 	r := &relay{loop: l, conn: c, done: make(chan struct{})}
 	var err error
-	if r.fds[0], err = duplicate(c.caller); err != nil {
+	if r.fds[0], err = descriptor.Duplicate(c.caller); err != nil {
 		return nil
 	}
-	if r.fds[1], err = duplicate(c.callee); err != nil {
+	if r.fds[1], err = descriptor.Duplicate(c.callee); err != nil {
 		_ = unix.Close(r.fds[0])
 		return nil
 	}
