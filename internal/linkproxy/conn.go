@@ -14,19 +14,19 @@ type conn struct {
 	caller, callee *net.TCPConn
 	relay          *relay // while a loop carries the connection, or until it did; nil when goroutines did all along
 	up, down       *flow
-	sniffer        *sniffer
+	watcher        Watcher
 	broken         sync.Once
 }
 
 // newConn prepares a connection; seed and number fix its jitter.
-func newConn(from, to Peer, l *link, caller, callee *net.TCPConn, seed, number uint64) *conn {
-	c := &conn{from: from, to: to, link: l, sniffer: newSniffer(l.count)}
+func newConn(from, to Peer, l *link, caller, callee *net.TCPConn, w Watcher, seed, number uint64) *conn {
+	c := &conn{from: from, to: to, link: l, watcher: w}
 	c.up = &flow{
-		conn: c, dir: Request, seen: c.sniffer.request,
+		conn: c, dir: Request,
 		rand: rand.New(rand.NewPCG(seed, 2*number)),
 	}
 	c.down = &flow{
-		conn: c, dir: Response, seen: c.sniffer.response,
+		conn: c, dir: Response,
 		rand: rand.New(rand.NewPCG(seed, 2*number+1)),
 	}
 	c.attach(caller, callee)
@@ -61,7 +61,7 @@ func (c *conn) run() {
 	if c.relay == nil || c.relay.wait() {
 		c.copy()
 	}
-	c.sniffer.close()
+	c.watcher.Close()
 	c.link.active.Add(-1)
 }
 
@@ -86,6 +86,16 @@ func (c *conn) abort() {
 		c.up.release()
 		c.down.release()
 	})
+}
+
+// hangUp ends both directions as if their sources had: behind what is held back for them.
+func (c *conn) hangUp() {
+	if c.relay != nil && c.relay.hangUp() {
+		return
+	}
+	past := time.Unix(1, 0)
+	_ = c.caller.SetReadDeadline(past) // both fail only when the connection is closed already
+	_ = c.callee.SetReadDeadline(past)
 }
 
 // reset closes c so that its peer sees RST instead of an orderly end.

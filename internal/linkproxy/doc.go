@@ -15,6 +15,8 @@
 //
 // A latency is never cut short. What a loop holds back goes on at most 50 µs late, beside what the machine itself is late.
 //
+// [Proxy.Carry] forwards a connection of somebody else's by the same loops, for a [Watcher] that reads what passes.
+//
 // [Proxy.Expose] shows what was seen as gameday_link_* series: the truth about who called whom,
 // whatever the processes say of themselves. See ExampleProxy.
 package linkproxy

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -14,7 +15,6 @@ type flow struct {
 	conn     *conn
 	dir      Direction
 	src, dst *net.TCPConn
-	seen     func([]byte) // looks at the bytes as the source sent them
 
 	want atomic.Pointer[shape] // what the rules ask for; nil is plain
 	rand *rand.Rand
@@ -60,7 +60,7 @@ func (f *flow) run() {
 		if n > 0 {
 			c.data = c.space[:n]
 			f.conn.link.bytes[f.dir].Add(int64(n))
-			f.seen(c.data)
+			f.conn.watcher.Pass(f.dir, c.data)
 			c = f.forward(c)
 		}
 		if err != nil {
@@ -125,7 +125,11 @@ func (f *flow) reshape() {
 
 // end passes the end of the source on: a FIN as a FIN, anything worse as a reset.
 func (f *flow) end(err error) {
-	if !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
+		f.conn.watcher.End(f.dir)
+	case errors.Is(err, os.ErrDeadlineExceeded): // hung up
+	default:
 		f.conn.abort()
 		if f.pipe != nil {
 			f.pipe.finish()

@@ -78,13 +78,14 @@ func (a *lane) read() {
 		return
 	case n == 0:
 		a.readable, a.over = false, true
+		a.flow.conn.watcher.End(a.flow.dir)
 		a.finish()
 		return
 	}
 	a.readable = n == len(l.spare.space) || a.ending
 	data := l.spare.space[:n]
 	a.flow.conn.link.bytes[a.flow.dir].Add(int64(n))
-	a.flow.seen(data)
+	a.flow.conn.watcher.Pass(a.flow.dir, data)
 	if a.shape.late() {
 		c := l.keep(data)
 		c.read = time.Now()

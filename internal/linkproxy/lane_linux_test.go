@@ -39,7 +39,7 @@ func TestALaneThatHasClosedItsConnectionReadsNoMore(t *testing.T) {
 			r := &relay{loop: l, conn: &conn{}, fds: [2]int{near[0], far[0]}, done: make(chan struct{})}
 			link := &link{}
 			for i, to := range []int{far[0], near[0]} {
-				f := &flow{conn: &conn{link: link}, dir: Request, seen: func([]byte) { t.Error("a read of another connection") }}
+				f := &flow{conn: &conn{link: link, watcher: newSniffer(func(string) { t.Error("a read of another connection") })}, dir: Request}
 				r.lanes[i] = lane{flow: f, relay: r, from: other[0], to: to, over: row.over, passed: row.over && i == 1}
 			}
 			_, err = unix.Write(other[1], []byte("of another connection"))

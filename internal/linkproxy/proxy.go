@@ -240,12 +240,13 @@ func (p *Proxy) serve(caller *net.TCPConn, pick func(Peer) (Backend, bool)) {
 		reset(caller)
 		return
 	}
-	c, ok := p.admit(from, to.Peer, l, caller, callee)
-	if !ok {
-		reset(caller)
-		reset(callee)
-		return
+	if c, ok := p.admit(from, to.Peer, l, caller, callee, newSniffer(l.count)); ok {
+		p.carry(c)
 	}
+}
+
+// carry forwards a connection until it ends.
+func (p *Proxy) carry(c *conn) {
 	c.run()
 	p.mu.Lock()
 	delete(p.conns, c)
@@ -268,15 +269,17 @@ func (p *Proxy) refuses(l *link, from, to Peer) bool {
 }
 
 // admit registers a connection under the rules of this very moment: they may have changed while its
-// callee was dialled, and no later change may miss it.
-func (p *Proxy) admit(from, to Peer, l *link, caller, callee *net.TCPConn) (*conn, bool) {
+// callee was dialled, and no later change may miss it. When the proxy is closed it resets the connection.
+func (p *Proxy) admit(from, to Peer, l *link, caller, callee *net.TCPConn, w Watcher) (*conn, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
+		reset(caller)
+		reset(callee)
 		return nil, false
 	}
 	p.opened[l.key]++
-	c := newConn(from, to, l, caller, callee, p.config.Seed^l.key.hash(), p.opened[l.key])
+	c := newConn(from, to, l, caller, callee, w, p.config.Seed^l.key.hash(), p.opened[l.key])
 	p.conns[c] = struct{}{}
 	cond := p.condition(from, to)
 	if n := uint64(len(p.loops)); n > 0 {

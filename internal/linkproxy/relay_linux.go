@@ -91,6 +91,22 @@ func (r *relay) abort() bool {
 	return !r.left
 }
 
+// hangUp ends both directions behind what is held back, as if nothing more came to be read. It reports whether that was for
+// it to do.
+func (r *relay) hangUp() bool {
+	r.loop.mu.Lock()
+	defer r.loop.mu.Unlock()
+	for i := range r.lanes {
+		if r.closed {
+			break
+		}
+		a := &r.lanes[i]
+		a.readable, a.over = false, true
+		a.finish()
+	}
+	return !r.left
+}
+
 // close gives everything back; the mutex is held. With a reset the peers see RST instead of an orderly end.
 func (r *relay) close(reset bool) {
 	if r.closed {

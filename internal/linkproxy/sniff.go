@@ -32,6 +32,8 @@ var (
 	}
 )
 
+var _ Watcher = (*sniffer)(nil)
+
 func newSniffer(count func(code string)) *sniffer {
 	return &sniffer{count: count, http2: newHTTP2Sniffer(count)}
 }
@@ -44,6 +46,18 @@ func isHTTP1Request(data []byte) bool {
 	}
 	return false
 }
+
+// Pass looks at bytes of one direction.
+func (s *sniffer) Pass(d Direction, data []byte) {
+	if d == Request {
+		s.request(data)
+	} else {
+		s.response(data)
+	}
+}
+
+// End does nothing: what was not answered may be yet.
+func (s *sniffer) End(Direction) {}
 
 // request looks at bytes from the caller.
 func (s *sniffer) request(data []byte) {
@@ -112,8 +126,8 @@ func statusText(code []byte) string {
 	return string(code)
 }
 
-// close counts what was asked and never answered.
-func (s *sniffer) close() {
+// Close counts what was asked and never answered.
+func (s *sniffer) Close() {
 	if s.waiting.Swap(false) {
 		s.count("none")
 	}

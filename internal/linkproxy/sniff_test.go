@@ -42,7 +42,7 @@ func TestHTTP1RequestsAreCountedByTheirFinalAnswer(t *testing.T) {
 					s.response([]byte(step.response))
 				}
 			}
-			s.close()
+			s.Close()
 			require.Equal(t, row.want, got)
 		})
 	}
@@ -98,7 +98,7 @@ func TestGRPCRequestsAreCountedByStatusWhateverTheChunks(t *testing.T) {
 		s.request(request[:len(http2Preface)])
 		chunked(request[len(http2Preface):], size, s.request)
 		chunked(down.Bytes(), size, s.response)
-		s.close()
+		s.Close()
 		require.Equal(t, map[string]int{"grpc_0": 1, "grpc_14": 1, "none": 2}, got, "chunks of %d", size)
 	}
 }
@@ -177,6 +177,6 @@ func FuzzSniffer(f *testing.F) {
 		}
 		chunked(up, size, s.request)
 		chunked(down, size, s.response)
-		s.close()
+		s.Close()
 	})
 }

@@ -1,0 +1,31 @@
+package linkproxy
+
+import (
+	"context"
+	"net"
+)
+
+// A Watcher looks at what passes on one connection. It is called from within the forwarding, and must not block. Calls for one
+// direction come one after the other; those for the two directions may come at the same time.
+type Watcher interface {
+	// Pass is given bytes as they were read, before they go on. They are valid, and must stay as they are, during the call.
+	Pass(d Direction, data []byte)
+	// End is called when the source of a direction has ended in order, behind its last bytes.
+	End(d Direction)
+	// Close is called once, when nothing passes any more. A direction that has not ended until then was broken off.
+	Close()
+}
+
+// Carry forwards one connection between sockets that it takes over, and returns when it is over. w sees what passes. No limit
+// of connections counts here, and rules and counters know both sides as nobody. When ctx is done nothing more is read, and
+// both sides are told of the end behind what was read before; [Proxy.Close] resets the connection.
+func (p *Proxy) Carry(ctx context.Context, caller, callee *net.TCPConn, w Watcher) {
+	var nobody Peer
+	c, ok := p.admit(nobody, nobody, p.stats.link(nobody, nobody), caller, callee, w)
+	if !ok {
+		w.Close()
+		return
+	}
+	defer context.AfterFunc(ctx, c.hangUp)()
+	p.carry(c)
+}
