@@ -36,7 +36,7 @@ var imports = map[string][]string{
 	"replay":                        {"", "internal/descriptor", "internal/grpcwire", "internal/hist", "internal/mark"},
 	"replay/capture":                {"", "replay", "internal/grpcwire", "internal/mark"},
 	"replay/capture/grpctap":        {"replay", "replay/capture"},
-	"replay/capture/passive":        {"replay", "replay/capture", "internal/tcpstream"},
+	"replay/capture/passive":        {"replay", "replay/capture", "internal/linkproxy", "internal/tcpstream"},
 	"replay/diff":                   {"", "replay"},
 	"replay/guard":                  {"internal/mark"},
 	"replay/guard/grpcguard":        {"replay/guard"},

@@ -21,9 +21,9 @@ func newCapture(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "capture (--to URL | --interface NAME --port N | --pcap FILE) --out TAPE",
 		Short: "Record the traffic of an HTTP service, redacted: in front of it, or from its network interface",
-		Long: `Run a reverse proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C. HTTP/1.1,
-HTTP/2 (with --cert, or in plain text for clients that begin with it), gRPC, WebSockets and event streams pass as
-they come.
+		Long: `Run a proxy in front of an HTTP service and record every request and answer to a tape until Ctrl-C: HTTP/1, HTTP/2, gRPC,
+WebSockets and event streams. In plain text every byte passes as it comes; where clients (--cert) or the service (https://) speak
+TLS, requests are made anew as they were sent.
 
 Credentials (Authorization, cookies, API keys, passwords and tokens), card numbers, e-mail addresses and phone numbers
 are replaced by keyed pseudonyms before the first byte is written; the same secret always gets the same pseudonym,

@@ -69,14 +69,14 @@ func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
 	if err != nil {
 		return replay.Counts{}, err
 	}
-	proxy, w, err := o.proxy(security)
+	tap, serve, w, err := o.front(security)
 	if err != nil {
 		return replay.Counts{}, errors.Join(err, listener.Close())
 	}
 	if o.Ready != nil {
 		o.Ready(listener.Addr().String())
 	}
-	return o.run(ctx, proxy.Tap, w, func() error { return proxy.Serve(ctx, listener) })
+	return o.run(ctx, tap, w, func() error { return serve(ctx, listener) })
 }
 
 // run captures until capturing returns, watched, and closes the tape.
@@ -103,7 +103,7 @@ func (o CaptureOptions) run(ctx context.Context, tap *capture.Tap, w recorder, c
 }
 
 // listen opens the door for clients, when it may be open to those who can reach it.
-func (o CaptureOptions) listen() (l net.Listener, p capture.ProxyOptions, err error) {
+func (o CaptureOptions) listen() (l *net.TCPListener, p capture.ProxyOptions, err error) {
 	if p.Server, err = o.Security.server(); err != nil {
 		return nil, p, err
 	}
@@ -117,27 +117,35 @@ func (o CaptureOptions) listen() (l net.Listener, p capture.ProxyOptions, err er
 	if far && !o.Remote {
 		return nil, p, Refused{fmt.Errorf("listen on %s: other machines would reach the service through it: add --allow-remote if they are to", o.Listen)}
 	}
-	if l, err = net.Listen("tcp", o.Listen); err != nil {
+	open, err := net.Listen("tcp", o.Listen)
+	if err != nil {
 		return nil, p, fmt.Errorf("listen for clients: %w; choose another address with --listen", err)
 	}
-	return l, p, nil
+	return open.(*net.TCPListener), p, nil
 }
 
 // flushPeriod leaves room for late timers: a kill -9 is to cost 100 ms at most.
 const flushPeriod = tape.DefaultFlush / 2
 
-// proxy starts the capture, and the tape that it goes to.
-func (o CaptureOptions) proxy(p capture.ProxyOptions) (*capture.Proxy, recorder, error) {
-	options, w, err := o.recording("proxy", fmt.Sprintf("proxy in front of %s", o.To), time.Now())
+// front starts what stands in front of the service, and the tape that it records to. What is in plain text on both sides
+// passes as it is; where one of them speaks TLS, requests are made anew.
+func (o CaptureOptions) front(p capture.ProxyOptions) (tap *capture.Tap, serve func(context.Context, *net.TCPListener) error, w recorder, err error) {
+	p.Options, w, err = o.recording("proxy", fmt.Sprintf("proxy in front of %s", o.To), time.Now())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	p.Options = options
-	proxy, err := capture.NewProxy(o.To, w, p)
-	if err != nil {
-		return nil, nil, errors.Join(err, closeMiddleware(options.Middleware), w.Close(), os.RemoveAll(o.Out))
+	if p.Server == nil && strings.HasPrefix(o.To, "http://") {
+		var relay *passive.Relay
+		if relay, err = passive.NewRelay(o.To, w, p.Options); err == nil {
+			return relay.Tap, relay.Serve, w, nil
+		}
+	} else {
+		var proxy *capture.Proxy
+		if proxy, err = capture.NewProxy(o.To, w, p); err == nil {
+			return proxy.Tap, func(ctx context.Context, l *net.TCPListener) error { return proxy.Serve(ctx, l) }, w, nil
+		}
 	}
-	return proxy, w, nil
+	return nil, nil, nil, errors.Join(err, closeMiddleware(p.Middleware), w.Close(), os.RemoveAll(o.Out))
 }
 
 // recording starts the tape of a capture, which its ledger calls source, and says how the capture is to go there.

@@ -22,7 +22,7 @@ import (
 // HTTP/2, over TLS or not, with what travels on them: gRPC, WebSockets, event streams. The
 // service sees the client's method, target, host, header lines, body and trailer as they came,
 // in the client's version of HTTP where it speaks that; lines that concern the connection alone
-// are the proxy's own.
+// are the proxy's own. Where both sides speak plain text, passive.Relay passes all as it is, for a fraction of the CPU.
 type Proxy struct {
 	*Tap
 	server   *http.Server
@@ -52,12 +52,9 @@ const (
 // NewProxy starts a capture of the service at a base URL ("http://127.0.0.1:8080"). The
 // caller runs Serve, which closes the Proxy, or closes it.
 func NewProxy(service string, r replay.Recorder, o ProxyOptions) (*Proxy, error) {
-	to, err := url.Parse(service)
+	to, err := ParseService(service)
 	if err != nil {
-		return nil, fmt.Errorf("capture %s: %w", service, err)
-	}
-	if to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || strings.Trim(to.Path, "/") != "" || to.RawQuery != "" {
-		return nil, fmt.Errorf("capture %s: not the base URL of a service: write it like http://127.0.0.1:8080", service)
+		return nil, err
 	}
 	if o.Source == "" {
 		o.Source = "proxy " + to.Host
@@ -75,6 +72,18 @@ func NewProxy(service string, r replay.Recorder, o ProxyOptions) (*Proxy, error)
 	p.server.Protocols.SetHTTP2(o.Server != nil)
 	p.server.Protocols.SetUnencryptedHTTP2(o.Server == nil)
 	return p, nil
+}
+
+// ParseService returns the base URL of a service, http or https.
+func ParseService(service string) (*url.URL, error) {
+	to, err := url.Parse(service)
+	if err != nil {
+		return nil, fmt.Errorf("capture %s: %w", service, err)
+	}
+	if to.Scheme != "http" && to.Scheme != "https" || to.Host == "" || strings.Trim(to.Path, "/") != "" || to.RawQuery != "" {
+		return nil, fmt.Errorf("capture %s: not the base URL of a service: write it like http://127.0.0.1:8080", service)
+	}
+	return to, nil
 }
 
 // Serve captures on the listener until the context is done, then lets exchanges under way

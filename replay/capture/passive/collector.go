@@ -12,6 +12,7 @@ import (
 const (
 	LostBroken  = "request broken off" // its sender went away
 	LostStopped = "capture stopped"    // while the request was on its way
+	LostReading = "reading panicked"   // in a filter of the caller's, for example; nothing more of the connection is read
 )
 
 // Rules in Counts.Filtered besides those of capture.

@@ -102,6 +102,14 @@ func (k *conn) Gap(g tcpstream.Gap) {
 	r.gap(g.Bytes)
 }
 
+// busy reports whether an exchange is under way. What is said after a switch to another protocol is none.
+func (k *conn) busy() bool {
+	if k.h2 != nil {
+		return len(k.h2.streams) > 0
+	}
+	return k.up != nil || k.down != nil || len(k.waiting) > 0 || k.req.underway()
+}
+
 // say takes bytes of another protocol, which took over.
 func (k *conn) say(fromServer bool, at int64, b []byte) {
 	if k.h2 != nil {

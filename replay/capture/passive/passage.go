@@ -1,0 +1,150 @@
+package passive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/gameday-dev/gameday/internal/linkproxy"
+	"github.com/gameday-dev/gameday/internal/tcpstream"
+)
+
+// A passage is one connection through a Relay. It reads what passes.
+type passage struct {
+	relay  *Relay
+	conn   *conn
+	passed [2]int64 // bytes, by direction
+	ended  [2]bool  // by direction
+	broken bool     // nothing is read any more: that failed
+	hangUp context.CancelFunc
+}
+
+var _ linkproxy.Watcher = (*passage)(nil)
+
+// open begins a passage, which ends with Close.
+func (r *Relay) open(hangUp context.CancelFunc) *passage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opened++
+	p := &passage{relay: r, conn: newConn(r.collector, tcpstream.Conn{ID: r.opened, Opened: true}), hangUp: hangUp}
+	r.passages[p] = struct{}{}
+	return p
+}
+
+// Pass reads what one side says, before the other hears it: when a client has an answer, what it learnt from it is known here.
+func (p *passage) Pass(d linkproxy.Direction, data []byte) {
+	p.read(func(at int64) {
+		to := towards(d)
+		p.conn.Data(tcpstream.Segment{Direction: to, At: at, Offset: p.passed[to], Acked: p.passed[1-to], Data: data})
+		p.passed[to] += int64(len(data))
+	})
+}
+
+// End notes that one side says no more.
+func (p *passage) End(d linkproxy.Direction) {
+	p.read(func(at int64) { p.end(towards(d), at, tcpstream.Closed) })
+}
+
+// Close ends what was broken off.
+func (p *passage) Close() {
+	r := p.relay
+	p.read(func(at int64) {
+		how := tcpstream.Reset
+		if r.ending && p.conn.talk == nil { // a WebSocket ends when it is hung up, as both sides see it
+			how = tcpstream.Stopped
+		}
+		for to, ended := range p.ended {
+			if !ended {
+				p.end(tcpstream.Direction(to), at, how)
+			}
+		}
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.passages, p)
+}
+
+func (p *passage) end(to tcpstream.Direction, at int64, how tcpstream.End) {
+	p.ended[to] = true
+	p.conn.End(to, at, how)
+}
+
+func towards(d linkproxy.Direction) tcpstream.Direction {
+	if d == linkproxy.Request {
+		return tcpstream.ToServer
+	}
+	return tcpstream.ToClient
+}
+
+// read does something with what passes, now. What fails in it, a filter of the caller's for example, is not to break the
+// traffic: the connection passes unread from then on.
+func (p *passage) read(do func(at int64)) {
+	r := p.relay
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.broken {
+		return
+	}
+	at := time.Now().UnixNano()
+	defer func() {
+		if why := recover(); why != nil {
+			p.broken = true
+			r.collector.lose(at, LostReading)
+			if r.failed == nil {
+				r.failed = fmt.Errorf("read what passes: panic: %v", why)
+			}
+		}
+		p.settle()
+	}()
+	do(at)
+}
+
+// settle hangs up when the capture ends and nothing is under way here. The relay's mutex is held.
+func (p *passage) settle() {
+	if p.relay.ending && (p.broken || !p.conn.busy()) {
+		p.hangUp()
+	}
+}
+
+const noService = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+// refuse answers the first request of a client whose service cannot be reached, as other reverse proxies do. It is recorded
+// without an answer.
+func (p *passage) refuse(ctx context.Context, client *net.TCPConn) {
+	defer p.Close()
+	defer client.Close()
+	_ = client.SetDeadline(time.Now().Add(graceMax)) // fails only when the client is gone
+	defer context.AfterFunc(ctx, func() { _ = client.SetDeadline(time.Unix(1, 0)) })()
+	b := make([]byte, 32<<10)
+	for {
+		switch asked, http1 := p.asked(); {
+		case asked && http1:
+			_, _ = io.WriteString(client, noService) // who does not take it is gone
+			return
+		case asked:
+			return
+		}
+		n, err := client.Read(b)
+		if n > 0 {
+			p.Pass(linkproxy.Request, b[:n])
+		}
+		if err == io.EOF {
+			p.End(linkproxy.Request)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// asked reports whether the client waits for an answer, and whether one of HTTP/1.
+func (p *passage) asked() (asked, http1 bool) {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	if p.conn.h2 != nil {
+		return true, false
+	}
+	return len(p.conn.waiting) > 0 && p.conn.up == nil, true
+}
