@@ -82,6 +82,55 @@ func TestRecordedConnectionsAreHeld(t *testing.T) {
 	}
 }
 
+// Streams that shared a connection over HTTP/2 do so again with all others. To a server that turns HTTP/2 down each recorded connection has one
+// of its own, but for the requests that were on their way when it did, which are counted.
+func TestRecordedConnectionsOfHTTPTwo(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		h2   bool
+	}{
+		{"a server that speaks it", true},
+		{"a server that turns it down", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := homes{of: map[string]map[string]int{}}
+			xs := recordedAs("HTTP/2.0", browsing(20, 5))
+			traffic, slices := play(t, Config{
+				Open: opener(xs...), Targets: []string{clearText(t, tt.h2, h.ServeHTTP)},
+				Traffic: gameday.TrafficPlan{Connections: connsRecorded, Timeout: gameday.Duration(time.Minute)},
+			})
+			total, _, _ := sum(slices, "")
+			require.EqualValues(t, 100, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+			delete(h.of, "") // who asked for the protocol
+			carried := traffic.Fidelity.Senders[byNetHTTP]
+			require.Equal(t, carried, traffic.Fidelity.Unheld)
+			all := map[string]int{} // recorded connections by live one
+			for _, addrs := range h.of {
+				for addr := range addrs {
+					all[addr]++
+				}
+			}
+			if tt.h2 {
+				require.Len(t, all, 1)
+				require.Zero(t, carried)
+				return
+			}
+			require.Positive(t, carried)
+			var shared int64 // at most those of net/http
+			for _, addrs := range h.of {
+				own := 0
+				for addr, n := range addrs {
+					if all[addr] == 1 {
+						own = max(own, n)
+					}
+				}
+				shared += int64(10 - own)
+			}
+			require.LessOrEqual(t, shared, carried)
+		})
+	}
+}
+
 // Copies of a session have connections of their own, and one that the server closes is counted when it is missed.
 func TestHeldConnectionsOfCopiesAndClosers(t *testing.T) {
 	h := homes{of: map[string]map[string]int{}}

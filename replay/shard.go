@@ -280,6 +280,9 @@ func (s *shard) carry(c *conn, x *shot) {
 			s.e.sentHTTP2.Add(1)
 		} else {
 			s.e.sentNetHTTP.Add(1)
+			if s.e.hold && r.conn != 0 {
+				s.e.unheld.Add(1) // net/http takes any connection
+			}
 		}
 		o.look(x.req)
 		s.onThread(func() {
