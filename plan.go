@@ -87,6 +87,7 @@ type TrafficPlan struct {
 	Amplify     float64  `json:"amplify"`               // copies of each session, fractional by thinning
 	Shape       string   `json:"shape,omitempty"`       // rate of requests instead of the recorded one, as ParseShape reads it
 	Pace        string   `json:"pace"`                  // "tape": requests are due as recorded; "think": so long after the answer before
+	MaxWait     Duration `json:"max_wait,omitempty"`    // longest pause between two requests, as they are due; what is longer is shortened, unless 0
 	RateCap     float64  `json:"rate_cap,omitempty"`    // requests per second that are not exceeded; 0 is without a cap
 	CapBy       string   `json:"cap_by,omitempty"`      // slow: stretch the schedule; thin: leave out whole sessions
 	Loop        bool     `json:"loop"`                  // start again at the end of the tape, with new identities

@@ -113,6 +113,7 @@ type Fidelity struct {
 	Mix        float64           `json:"mix"`                  // total variation distance of the shares of flows, as due and as sent; 0 to 1
 	GC         Duration          `json:"gc,omitempty"`         // pauses of the generator for garbage collection
 	PortsLeft  *int              `json:"ports_left,omitempty"` // free ephemeral ports at the worst moment; nil where nobody tells
+	Closed     *Closed           `json:"closed,omitempty"`     // the pauses that were shortened; nil when none may be
 	Capped     *Capped           `json:"capped,omitempty"`     // what the rate cap did; nil without one
 	Middleware *Detour           `json:"middleware,omitempty"` // what became of requests on their way through a middleware; nil without one
 	Curve      []GeneratorSecond `json:"curve,omitempty"`      // second by second, in order
@@ -143,6 +144,13 @@ type Detour struct {
 	Expired  int64    `json:"expired,omitempty"`  // messages that came back when they were not waited for any more
 	Garbled  int64    `json:"garbled,omitempty"`  // lines that are no message
 	Unshown  int64    `json:"unshown,omitempty"`  // answers that it was too slow to be shown
+}
+
+// Closed is what the bound on pauses did to the schedule.
+type Closed struct {
+	Longest Duration `json:"longest"` // that a pause may be
+	Pauses  int64    `json:"pauses"`  // that were longer
+	By      Duration `json:"by"`      // by how much they were shortened, all together
 }
 
 // Capped is what a rate cap did to the schedule.

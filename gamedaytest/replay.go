@@ -27,6 +27,7 @@ type Replay struct {
 	Speed   float64       // 2 plays twice as fast; 1 when 0
 	Shape   string        // rate of requests in place of the recorded one and of Speed, as gameday.ParseShape reads it: "ramp:10/s..200/s:60s"
 	Pace    string        // "tape": requests are due as recorded; "think": so long after the answer before as recorded; "tape" when empty
+	MaxWait time.Duration // longest pause between two requests, as they are due; as recorded when 0
 	RateCap float64       // requests per second that are not exceeded; no cap when 0
 	CapBy   string        // "slow": the cap stretches the schedule; "thin": it leaves out whole sessions; "slow" when empty
 
@@ -104,6 +105,7 @@ func (r Replay) plan(p *gameday.Plan, source string) error {
 	t.Tape, t.Start, t.Loop = cmp.Or(r.Tape, "opened by the test"), gameday.Duration(r.Start), r.Loop
 	t.Speed, t.Amplify = cmp.Or(r.Speed, 1), cmp.Or(r.Amplify, 1)
 	t.Shape, t.Pace, t.RateCap, t.CapBy = r.Shape, cmp.Or(r.Pace, t.Pace), r.RateCap, r.CapBy
+	t.MaxWait = gameday.Duration(r.MaxWait)
 	if r.RateCap != 0 {
 		t.CapBy = cmp.Or(r.CapBy, "slow")
 	}

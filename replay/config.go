@@ -132,6 +132,8 @@ func (c Config) validate() error {
 	wrong(t.Shape != "" && t.Shape != "recorded" && t.Speed != 1, "traffic shape %q sets the rate, and so would speed %g: leave one out", t.Shape, t.Speed)
 	wrong(!slices.Contains([]string{paceTape, paceThink}, t.Pace), "traffic pace %q: want tape or think", t.Pace)
 	wrong(t.Pace == paceThink && c.Middleware != nil, "traffic pace think: answers bring requests forward, and a middleware has to see them before: choose tape")
+	recorded := (t.Shape == "" || t.Shape == "recorded") && t.Pace == paceTape
+	wrong(t.MaxWait < 0 || t.MaxWait > 0 && !recorded, "traffic max_wait %s: bounds the pauses of a schedule as recorded, without a shape and by pace tape", t.MaxWait)
 	wrong(t.RateCap < 0 || t.RateCap > maxCap || t.RateCap != t.RateCap, "traffic rate_cap %g: want at most %d per second", t.RateCap, maxCap)
 	wrong(t.RateCap == 0 && t.CapBy != "" || t.RateCap != 0 && t.CapBy != capSlow && t.CapBy != capThin, "traffic cap_by %q: want slow or thin, beside a rate_cap", t.CapBy)
 	wrong(c.Shift != nil && c.Recorded.IsZero(), "traffic: times cannot be moved: the tape does not say when it was recorded")

@@ -35,6 +35,7 @@ type feed struct {
 	now     func() time.Duration
 	surges  *surges
 	detour  *detour // through a middleware; nil without one
+	pauses  *pauses
 	cap     *governor
 	lead    time.Duration       // how far ahead of its due time a request is made ready
 	backlog *backlog            // of what was handed over; may be nil
@@ -83,7 +84,7 @@ func (f *feed) play(ctx context.Context) error {
 		if x == nil {
 			break
 		}
-		due := f.plan.due(f.base, x.At)
+		due := f.pauses.due(f.plan.due(f.base, x.At))
 		if f.plan.arrivals != nil {
 			due = f.plan.arrivals.due()
 		}

@@ -32,7 +32,7 @@ func listen(t *testing.T, c Config, length time.Duration, act func(second int, s
 		var mu sync.Mutex
 		var fed time.Duration
 		f := &feed{
-			plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, nil),
+			plan: newPlan(c), pauses: newPauses(c.Traffic.MaxWait), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, nil),
 			editor: newEditor(c, flows, "h", ""), seed: c.Seed, open: c.Open, surges: s,
 			now: func() time.Duration { return time.Since(start) },
 			out: func(batch []*shot) {

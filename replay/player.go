@@ -70,7 +70,7 @@ func New(c Config) (*Player, error) {
 	}
 	start := func() time.Time { return p.start }
 	p.feed = &feed{
-		plan: newPlan(c), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, c.Middleware),
+		plan: newPlan(c), pauses: newPauses(c.Traffic.MaxWait), cap: newGovernor(c.Traffic.RateCap, c.Traffic.CapBy, c.Seed), lead: leadOf(c.Traffic, c.Middleware),
 		editor: editor, books: p.engine.books, seed: c.Seed, open: c.Open, now: p.now, surges: &p.surges, rules: *rules,
 		detour:  newDetour(c.Middleware, c.Traffic.Timeout.Std(), start),
 		backlog: p.engine.backlog, steady: c.Steady, out: p.post, fed: func(until time.Duration) { p.engine.fed.Store(int64(until)) },
@@ -278,7 +278,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()
 	err := fold.report(f, p.lag.report(f))
 	f.Filtered, f.ShapeOnly = p.feed.rules.Filtered(), p.feed.shapes
-	f.Capped, f.Middleware = p.feed.cap.report(), p.feed.detour.report()
+	f.Closed, f.Capped, f.Middleware = p.feed.pauses.report(), p.feed.cap.report(), p.feed.detour.report()
 	f.Problems = p.problems(f, fold.pool, fold.room)
 	return t, err
 }

@@ -89,6 +89,35 @@ func TestACapThatSlowsStretchesTheSchedule(t *testing.T) {
 	}
 }
 
+func TestLongPausesAreShortened(t *testing.T) {
+	night := func(extra gameday.TrafficPlan, length time.Duration) (dues []time.Duration) {
+		xs := []*Exchange{get("a", 30*time.Second, "/"), get("b", 31*time.Second, "/"), get("a", 10*time.Minute, "/"), get("b", 10*time.Minute+time.Second, "/")}
+		extra.MaxWait = gameday.Duration(2 * time.Second)
+		for _, s := range listen(t, Config{Open: opener(xs...), Traffic: extra}, length, nil) {
+			dues = append(dues, s.due)
+		}
+		return dues
+	}
+	seconds := func(offsets ...float64) (dues []time.Duration) {
+		for _, s := range offsets {
+			dues = append(dues, time.Duration(s*float64(time.Second)))
+		}
+		return dues
+	}
+	require.Equal(t, seconds(2, 3, 5, 6), night(gameday.TrafficPlan{}, 0), "the first pause too")
+	require.Equal(t, seconds(2, 2.5, 4.5, 5), night(gameday.TrafficPlan{Speed: 2}, 0), "as they are due, not as recorded")
+	require.Equal(t, seconds(1, 2, 4, 5), night(gameday.TrafficPlan{Start: gameday.Duration(29 * time.Second)}, 0))
+	require.Equal(t, seconds(2, 3, 5, 6, 8, 9), night(gameday.TrafficPlan{Loop: true}, 10*time.Second), "between two passes as well")
+}
+
+func TestWhatWasShortenedIsSaid(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	xs := []*Exchange{get("a", 0, "/"), get("a", time.Hour, "/"), get("a", time.Hour+time.Millisecond, "/")}
+	traffic, _ := play(t, Config{Open: opener(xs...), Targets: []string{url}, Traffic: gameday.TrafficPlan{MaxWait: gameday.Duration(100 * time.Millisecond)}})
+	require.EqualValues(t, 3, traffic.Fidelity.Sent)
+	require.Equal(t, &gameday.Closed{Longest: gameday.Duration(100 * time.Millisecond), Pauses: 1, By: gameday.Duration(time.Hour - 100*time.Millisecond)}, traffic.Fidelity.Closed)
+}
+
 func TestACapAboveTheRateChangesNothing(t *testing.T) {
 	for _, by := range []string{"slow", "thin"} {
 		free := listen(t, Config{Open: opener(every(300, 100, 30)...)}, 0, nil)
@@ -206,6 +235,9 @@ func TestWrongSchedulesAreRefused(t *testing.T) {
 		"rate_cap": {RateCap: math.Inf(1)},
 		"cap_by":   {RateCap: 5, CapBy: "drop"},
 		"beside":   {CapBy: "slow"},
+		"max_wait": {MaxWait: -1},
+		"a shape":  {MaxWait: 1, Shape: "steady:1/s"},
+		"by pace":  {MaxWait: 1, Pace: "think"},
 	} {
 		_, err := New(Config{Open: opener(), Targets: []string{"http://127.0.0.1:1"}, Traffic: plan})
 		require.ErrorContains(t, err, want)

@@ -149,6 +149,7 @@ func replayed(t testing.TB) Replayed {
 		r.Traffic.Fidelity.Curve = append(r.Traffic.Fidelity.Curve, gameday.GeneratorSecond{Second: second, Due: 60, Sent: 60, InFlight: int64(3 + second%4), Lateness: gameday.Duration(400+second) * gameday.Duration(time.Microsecond)})
 	}
 	r.Traffic.Fidelity.Waited, r.Traffic.Fidelity.Spilled, r.Traffic.Fidelity.Resent = 12, 3, 1
+	r.Traffic.Fidelity.Closed = &gameday.Closed{Longest: gameday.Duration(time.Second), Pauses: 4, By: gameday.Duration(90 * time.Second)}
 	r.Traffic.Fidelity.Middleware = &gameday.Detour{Shown: 3_600, Returned: 3_598, Late: 2, LateMax: gameday.Duration(3 * time.Millisecond)}
 	r.Traffic.Fidelity.UnresolvedBy = map[string]int64{"the answer did not have it": 2}
 	problem := "requests left late: p99 900µs after their due time, the bound is 500µs; slow the replay down or give it more CPU"

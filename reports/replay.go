@@ -141,6 +141,9 @@ func detourText(m gameday.Detour) string {
 // scheduleText says how like the schedule the offered load was.
 func scheduleText(f gameday.Fidelity) string {
 	text := fmt.Sprintf("spacing off by %.2f (Kolmogorov-Smirnov), mix of flows off by %.2f %%", f.Spacing, 100*f.Mix)
+	if c := f.Closed; c != nil {
+		text += fmt.Sprintf("; %s longer than %s, shortened by %s", plural(int(c.Pauses), "pause"), c.Longest, c.By)
+	}
 	c := f.Capped
 	switch {
 	case c == nil:

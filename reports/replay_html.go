@@ -97,6 +97,7 @@ func playedText(p gameday.TrafficPlan) string {
 	}
 	add(p.Amplify != 0 && p.Amplify != 1, "amplified by %g", p.Amplify)
 	add(p.Pace == "think", "with the recorded time to think")
+	add(p.MaxWait > 0, "pauses of at most %s", p.MaxWait)
 	add(p.RateCap > 0, "at most %g/s, by %s", p.RateCap, cmp.Or(p.CapBy, "slow"))
 	add(p.Start > 0, "from %s on", p.Start)
 	add(p.Loop, "looped")

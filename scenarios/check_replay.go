@@ -66,6 +66,12 @@ func (c *checker) checkRate(path string, r Replay) {
 	if err == nil && shape.Kind != "" && r.Speed != 1 {
 		c.key(path+".speed", conflict("shape", "speed"))
 	}
+	if r.MaxWait > 0 && (err != nil || shape.Kind != "") {
+		c.key(path+".maxWait", conflict("shape", "maxWait"))
+	}
+	if r.MaxWait > 0 && r.Pace == "think" {
+		c.key(path+".maxWait", conflict("pace: think", "maxWait"))
+	}
 	if r.RateCap != "" {
 		_, err := gameday.ParseRate(r.RateCap)
 		c.text(path+".rateCap", err)

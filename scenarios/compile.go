@@ -154,6 +154,7 @@ func (s *Scenario) traffic() gameday.TrafficPlan {
 		Retries:     r.Habit.Retries,
 		Shape:       r.Shape,
 		Pace:        r.Pace,
+		MaxWait:     r.MaxWait,
 		CapBy:       r.CapBy,
 		Busy:        r.Busy,
 		Connections: r.Connections,

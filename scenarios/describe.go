@@ -94,6 +94,9 @@ func trafficText(t gameday.TrafficPlan) string {
 	if t.Pace == "think" {
 		parts = append(parts, "think time after each answer")
 	}
+	if t.MaxWait > 0 {
+		parts = append(parts, "pauses of at most "+t.MaxWait.String())
+	}
 	if t.RateCap > 0 {
 		parts = append(parts, fmt.Sprintf("at most %g/s (%s)", t.RateCap, t.CapBy))
 	}

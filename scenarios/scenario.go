@@ -159,6 +159,8 @@ type Replay struct {
 	Shape string `json:"shape"`
 	// When requests are due: as recorded (tape), or so long after the answer before as recorded (think).
 	Pace string `json:"pace" jsonschema:"enum=tape,enum=think,default=tape"`
+	// Longest pause between two requests, as they are due: a longer one is shortened to it.
+	MaxWait gameday.Duration `json:"maxWait"`
 	// Rate that is not exceeded, such as 500/s.
 	RateCap string `json:"rateCap"`
 	// How the cap is kept: by stretching the schedule, or by leaving out whole sessions. slow when there is a cap.

@@ -16,7 +16,7 @@ import (
 
 func newReplay(g *global) *cobra.Command {
 	o := wire.ReplayOptions{}
-	var timeout, start, maxLate, retryGap time.Duration
+	var timeout, start, maxWait, maxLate, retryGap time.Duration
 	var flows, binds []string
 	var rules wire.Rules
 	var rateCap, maxWrong string
@@ -66,6 +66,7 @@ no such recording, 3 the load was not offered as planned, or nothing was sent, 5
   gameday replay shop.gdtape --to https://staging.example --ca ca.pem --cert client.pem --key client.key
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --shape ramp:10/s..200/s:60s --loop --for 2m
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --speed 10 --rate-cap 500/s --cap-by thin
+  gameday replay night.gdtape --to http://127.0.0.1:8080 --max-wait 1s
   gameday replay requests.gor --to http://127.0.0.1:8080 --connections recorded
   gameday replay shop.gdtape --to unix:///run/shop.sock
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --metrics 127.0.0.1:9464 --progress plain
@@ -84,6 +85,7 @@ no such recording, 3 the load was not offered as planned, or nothing was sent, 5
 			o.Warn = func(err error) { fmt.Fprintln(g.stderr, "warning:", err) }
 			o.Note = func(text string) { fmt.Fprintln(g.stderr, "note:", text) }
 			o.Traffic.Timeout, o.Traffic.Start = gameday.Duration(timeout), gameday.Duration(start)
+			o.Traffic.MaxWait = gameday.Duration(maxWait)
 			o.Traffic.MaxLate, o.Traffic.RetryGap = gameday.Duration(maxLate), gameday.Duration(retryGap)
 			if timeout <= 0 {
 				return fmt.Errorf("--timeout: %s is no time to wait for an answer", timeout)
@@ -152,6 +154,7 @@ no such recording, 3 the load was not offered as planned, or nothing was sent, 5
 	choose(f, &o.Traffic.Pace, "pace", "requests are due as recorded (tape), or so long after the answer before as recorded (think)", "tape", "think")
 	f.StringVar(&rateCap, "rate-cap", "", "rate that is not exceeded: 500/s")
 	f.Var(choice{&o.Traffic.CapBy, []string{"slow", "thin"}}, "cap-by", "how the cap is kept: slow stretches the schedule, thin leaves out whole sessions (default slow)")
+	f.DurationVar(&maxWait, "max-wait", 0, "longest pause between two requests, after --speed: a longer one is shortened to it: 1s (default as recorded)")
 	f.BoolVar(&o.Traffic.Loop, "loop", false, "start again at the end of the tape")
 	f.DurationVar(&o.For, "for", 0, "length; the whole tape when 0")
 	f.DurationVar(&start, "start", 0, "offset into the tape")

@@ -86,7 +86,7 @@ func (o ReplayOptions) show(ctx context.Context, r reports.Replayed, length time
 // length is how long a replay will take; 0 when nobody knows.
 func (o ReplayOptions) length(known survey) time.Duration {
 	t := o.Traffic
-	switch recorded := (t.Shape == "" || t.Shape == "recorded") && t.Pace != "think" && (t.RateCap == 0 || t.CapBy == "thin"); {
+	switch recorded := (t.Shape == "" || t.Shape == "recorded") && t.Pace != "think" && t.MaxWait == 0 && (t.RateCap == 0 || t.CapBy == "thin"); {
 	case o.For > 0:
 		return o.For
 	case !recorded || t.Speed <= 0:

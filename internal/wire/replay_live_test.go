@@ -85,6 +85,7 @@ func TestTheLengthOfAReplayIsKnownWhereTheScheduleIs(t *testing.T) {
 		{"as long as it was told", gameday.TrafficPlan{Speed: 2, Loop: true}, time.Hour, time.Hour},
 		{"answers decide", gameday.TrafficPlan{Speed: 1, Pace: "think"}, 0, 0},
 		{"a cap stretches", gameday.TrafficPlan{Speed: 1, RateCap: 5}, 0, 0},
+		{"pauses may be shortened", gameday.TrafficPlan{Speed: 1, MaxWait: gameday.Duration(time.Second)}, 0, 0},
 		{"a cap that thins does not", gameday.TrafficPlan{Speed: 1, RateCap: 5, CapBy: "thin"}, 0, time.Minute},
 		{"a shape has its own", gameday.TrafficPlan{Speed: 1, Shape: "steady:5/s"}, 0, 0},
 	} {
