@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -154,8 +155,9 @@ func wrongFlag(c *cobra.Command, err error) error {
 	case c.HasSubCommands() && c.Flags().NArg() > 0: // the flag is for a verb that there is not
 		return onlyVerbs(c, c.Flags().Args())
 	case errors.As(err, &unknown):
-		if there := goreplays(unknown.GetSpecifiedName()); there != "" {
-			return fmt.Errorf("%w: what goreplay does by it is %s", err, there)
+		name := cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName()) // goreplay takes one dash, too
+		if there := goreplays(name); there != "" {
+			return fmt.Errorf("unknown flag: --%s: %s", name, there)
 		}
 		var known []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
