@@ -143,7 +143,7 @@ func (l *loader) fill(b *batch) bool {
 			said += messageWeight(m)
 		case x != nil && l.wants(x.At, x.Session):
 			if b.exchanges == nil {
-				b.exchanges = make([]*replay.Exchange, 0, min(batchMax, 1+l.dec.left()/exchangeMin))
+				b.exchanges = make([]*replay.Exchange, 0, min(batchMax, 1+len(l.dec.rest)/exchangeMin))
 			}
 			b.exchanges = append(b.exchanges, x)
 			b.weight += weight(x)

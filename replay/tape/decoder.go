@@ -17,26 +17,20 @@ type decoder struct {
 	payload []byte
 	frame   int64 // where it stands in the file
 
-	rest  []byte // of the payload, behind the window
-	table []known
+	rest  []byte // of the payload
+	table []string
 	at    time.Duration
 	seq   uint64
 
-	// Exchanges, header lines and the bytes of both are cut from small slabs, which are written once. So there
-	// are few allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not
-	// their frame.
+	// Exchanges, header lines, strings and bodies are cut from small slabs, which are written once. So there are few
+	// allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not their frame.
 	both   []both
 	fields []replay.Field
-	window []byte // whole records, a copy
+	texts  []byte
+	bodies []byte
 
 	library  *library // nil: bodies that stand elsewhere are not wanted
 	referred int      // bytes of them, in this frame
-}
-
-// known is an entry of a frame's string table.
-type known struct {
-	s   string
-	own bool // else it lies in the window of the first record that has it
 }
 
 // both is an exchange with its response.
@@ -46,11 +40,12 @@ type both struct {
 }
 
 // What has pointers is as long as fits into a size class of the runtime with the 8 bytes that it puts in front: a slab of 8 KiB
-// would take 9472 bytes.
+// would take 9472 bytes. Strings lie apart from bodies: a name is often kept for long, and then its slab is.
 const (
 	bothSlab  = (12<<10 - 8) / int(unsafe.Sizeof(both{}))
 	fieldSlab = (8<<10 - 8) / int(unsafe.Sizeof(replay.Field{}))
-	windowMax = 16 << 10 // but for a record that is larger
+	textSlab  = 4 << 10
+	bodySlab  = 16 << 10
 )
 
 func (d *decoder) newBoth() *both {
@@ -75,35 +70,34 @@ func (d *decoder) newHeader(n int) replay.Header {
 	return h
 }
 
-// open copies the next records of the frame, whose place is used again. Nobody else has what they are cut from.
-func (d *decoder) open() {
-	n := 0
-	for n < len(d.rest) {
-		length, k := uvarint(d.rest[n:])
-		if k <= 0 || length > uint64(len(d.rest)-n-k) {
-			break
+// text returns a copy of b.
+func (d *decoder) text(b []byte) string {
+	kept := carve(&d.texts, b, textSlab)
+	return unsafe.String(unsafe.SliceData(kept), len(kept)) // nobody else has it, so nobody writes to it
+}
+
+// carve returns a copy of b from a slab, a new one of so many bytes where the old one is used up. Appending to it does not
+// touch what follows.
+func carve(slab *[]byte, b []byte, size int) []byte {
+	n := len(b)
+	if n > len(*slab) {
+		if n > size/4 {
+			return bytes.Clone(b)
 		}
-		next := n + k + int(length)
-		if n > 0 && next > windowMax {
-			break
-		}
-		n = next
+		*slab = make([]byte, size)
 	}
-	if n == 0 { // the next record has no end: as much of it as tells so
-		n = min(len(d.rest), binary.MaxVarintLen64)
-	}
-	d.window, d.rest = bytes.Clone(d.rest[:n]), d.rest[n:]
+	kept := (*slab)[:n:n]
+	*slab = (*slab)[n:]
+	copy(kept, b)
+	return kept
 }
 
 // reset begins with the frame at a place of the file. The payload may change once next has returned nothing or an error.
 func (d *decoder) reset(payload []byte, frame int64) {
-	clear(d.table) // their windows can go
+	clear(d.table) // their slabs can go
 	d.payload, d.frame, d.referred = payload, frame, 0
-	d.rest, d.window, d.table, d.at, d.seq = payload, nil, d.table[:0], 0, 0
+	d.rest, d.table, d.at, d.seq = payload, d.table[:0], 0, 0
 }
-
-// left is how many bytes of the frame were not looked at.
-func (d *decoder) left() int { return len(d.window) + len(d.rest) }
 
 // decoded is one record: one of its fields is set, none at the end of the frame.
 type decoded struct {
@@ -114,7 +108,7 @@ type decoded struct {
 
 // next returns the next record of the frame.
 func (d *decoder) next() (r decoded, err error) {
-	for d.left() > 0 {
+	for len(d.rest) > 0 {
 		kind, f, bodies, err := d.record()
 		if err != nil {
 			return r, err
@@ -140,15 +134,12 @@ func (d *decoder) next() (r decoded, err error) {
 
 // record takes the next record apart. One of an unknown kind is stepped over.
 func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
-	if len(d.window) == 0 {
-		d.open()
-	}
-	n, k := uvarint(d.window)
-	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.window)-k) {
+	n, k := uvarint(d.rest)
+	if k <= 0 || n == 0 || n > RecordMax || n > uint64(len(d.rest)-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad length", errRecord)
 	}
-	record := d.window[k : k+int(n)]
-	d.window = d.window[k+int(n):]
+	record := d.rest[k : k+int(n)]
+	d.rest = d.rest[k+int(n):]
 	size, k := uvarint(record[1:])
 	if k <= 0 || size > uint64(len(record)-1-k) {
 		return 0, head, nil, fmt.Errorf("%w: bad head length", errRecord)
@@ -156,18 +147,14 @@ func (d *decoder) record() (kind byte, head fields, bodies []byte, err error) {
 	if kind = record[0]; kind < recordExchange || kind > recordBeats {
 		return kind, head, nil, nil
 	}
-	text := record[1+k : 1+k+int(size)]
-	return kind, fields{s: unsafe.String(unsafe.SliceData(text), len(text)), d: d}, record[1+k+int(size):], nil // nobody writes to text again
+	bodies = record[1+k:]
+	return kind, fields{b: bodies[:size], d: d}, bodies[size:], nil
 }
 
 // follows reports whether the next record is of a kind.
 func (d *decoder) follows(kind byte) bool {
-	b := d.window
-	if len(b) == 0 {
-		b = d.rest
-	}
-	n, k := uvarint(b)
-	return k > 0 && n > 0 && k < len(b) && b[k] == kind
+	n, k := uvarint(d.rest)
+	return k > 0 && n > 0 && k < len(d.rest) && d.rest[k] == kind
 }
 
 // beats adds to an exchange what stands behind it and belongs to it, and so is no record of its own.

@@ -3,7 +3,6 @@ package tape
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay"
@@ -11,13 +10,13 @@ import (
 
 // fields reads the head of one record. After the first error it yields zeros.
 type fields struct {
-	s   string
+	b   []byte
 	at  int // what is before it was read
 	d   *decoder
 	err error
 }
 
-func (f *fields) left() int { return len(f.s) - f.at }
+func (f *fields) left() int { return len(f.b) - f.at }
 
 func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 	both := f.d.newBoth()
@@ -103,13 +102,13 @@ func (f *fields) fail(what string) {
 	if f.err == nil {
 		f.err = fmt.Errorf("%w: %s", errRecord, what)
 	}
-	f.s, f.at = "", 0
+	f.b, f.at = nil, 0
 }
 
-// uvarint is binary.Uvarint for a string. Of the numbers in a record, most are references to the table: a byte or two.
+// uvarint is binary.Uvarint. Of the numbers in a record, most are references to the table: a byte or two.
 func (f *fields) uvarint() uint64 {
-	if at := f.at; at+1 < len(f.s) {
-		low, high := uint64(f.s[at]), uint64(f.s[at+1])
+	if at := f.at; at+1 < len(f.b) {
+		low, high := uint64(f.b[at]), uint64(f.b[at+1])
 		if low < 0x80 {
 			f.at = at + 1
 			return low
@@ -123,22 +122,13 @@ func (f *fields) uvarint() uint64 {
 }
 
 func (f *fields) long() uint64 {
-	var v uint64
-	for i, c := range []byte(f.s[f.at:]) {
-		if i == binary.MaxVarintLen64 {
-			break
-		}
-		if c < 0x80 {
-			if i == binary.MaxVarintLen64-1 && c > 1 {
-				break
-			}
-			f.at += i + 1
-			return v | uint64(c)<<(7*i)
-		}
-		v |= uint64(c&0x7f) << (7 * i)
+	v, n := binary.Uvarint(f.b[f.at:])
+	if n <= 0 {
+		f.fail("bad number")
+		return 0
 	}
-	f.fail("bad number")
-	return 0
+	f.at += n
+	return v
 }
 
 func (f *fields) varint() int64 {
@@ -148,36 +138,27 @@ func (f *fields) varint() int64 {
 
 func (f *fields) string() string {
 	n := f.uvarint() - 1
-	if t := f.d.table; n < uint64(len(t)) && t[n].own {
-		return t[n].s
+	if t := f.d.table; n < uint64(len(t)) {
+		return t[n]
 	}
-	return f.otherString(n)
+	return f.newString(n)
 }
 
-// otherString is string of a reference, less 1, for what is not in the table for good.
-func (f *fields) otherString(n uint64) string {
-	t := f.d.table
-	switch {
-	case n+1 == 0:
-		return f.newString()
-	case n >= uint64(len(t)):
+// newString is string of a reference, less 1, for what is not in the table.
+func (f *fields) newString(n uint64) string {
+	if n+1 != 0 {
 		f.fail("unknown string")
 		return ""
 	}
-	t[n] = known{strings.Clone(t[n].s), true} // lest who keeps this record keeps the window of that other one
-	return t[n].s
-}
-
-func (f *fields) newString() string {
-	n := f.uvarint()
+	n = f.uvarint()
 	if n > stringMax || n > uint64(f.left()) {
 		f.fail("string too long")
 		return ""
 	}
-	s := f.s[f.at : f.at+int(n)]
+	s := f.d.text(f.b[f.at : f.at+int(n)])
 	f.at += int(n)
 	if len(s) <= tableString && len(f.d.table) < tableMax {
-		f.d.table = append(f.d.table, known{s: s, own: len(f.d.payload) <= windowMax}) // all of it is one window
+		f.d.table = append(f.d.table, s)
 	}
 	return s
 }
@@ -207,7 +188,7 @@ func (f *fields) body(b []byte, elsewhere bool) (body []byte, whole int64, rest 
 	}
 	body, rest = f.inline(b, n)
 	if d := f.d; len(body) > 0 && d.library != nil {
-		d.library.add(place{d.frame, uint64(len(d.payload) - d.left() - len(b))}, body)
+		d.library.add(place{d.frame, uint64(len(d.payload) - len(d.rest) - len(b))}, body)
 	}
 	return body, int64(n + missing), rest
 }
@@ -220,7 +201,7 @@ func (f *fields) bodySize() (n, missing uint64) {
 	return n, missing
 }
 
-// inline takes n bytes from b, which nobody else has. Appending to them does not touch what follows.
+// inline returns a copy of n bytes from b.
 func (f *fields) inline(b []byte, n uint64) (body, rest []byte) {
 	if n > uint64(len(b)) {
 		f.fail("body too long")
@@ -228,7 +209,7 @@ func (f *fields) inline(b []byte, n uint64) (body, rest []byte) {
 	if f.err != nil || n == 0 {
 		return nil, b
 	}
-	return b[:n:n], b[n:]
+	return carve(&f.d.bodies, b[:n], bodySlab), b[n:]
 }
 
 // referredMax bounds what the bodies take that one frame refers to. A frame is closed once they take RecordMax.
