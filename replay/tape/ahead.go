@@ -87,7 +87,9 @@ type loader struct {
 }
 
 func newLoader(f *file, index []entry, skip bool) *loader {
-	l := &loader{file: f, index: index, skip: skip, from: math.MinInt64}
+	ahead := *f
+	ahead.r = &near{r: f.r}
+	l := &loader{file: &ahead, index: index, skip: skip, from: math.MinInt64}
 	l.dec.library = &library{file: f, keep: refers(index), skip: skip}
 	return l
 }

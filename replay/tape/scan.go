@@ -53,7 +53,10 @@ func (f *file) header(at int64) (header, error) {
 // they are large enough; scratch is the one to pass as stored the next time.
 func (f *file) payload(h header, at int64, stored, dst []byte) (payload, scratch []byte, err error) {
 	stored = room(stored, h.stored)[:h.stored]
-	if _, err := io.ReadFull(io.NewSectionReader(f.r, at+headerSize, int64(h.stored)), stored); err != nil {
+	if n, err := f.r.ReadAt(stored, at+headerSize); n < len(stored) {
+		if errors.Is(err, io.EOF) { // which would be taken for the end of the tape
+			err = errCut
+		}
 		return nil, stored, err
 	}
 	if castagnoli(stored) != h.crc {
