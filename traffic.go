@@ -92,6 +92,7 @@ type Fidelity struct {
 	Unsent        int64             `json:"unsent"`
 	Unresolved    int64             `json:"unresolved"`              // requests that needed a live value which never came
 	UnresolvedBy  map[string]int64  `json:"unresolved_by,omitempty"` // requests skipped for want of a live value, by why it was missing: those that follow from a failure, too
+	LockedOut     map[string]int64  `json:"locked_out,omitempty"`    // requests that were denied, or lacked a live value, in sessions of which one was skipped as unsafe that the recording answered with values for later ones: by the flow of that one
 	Retries       int64             `json:"retries"`                 // extra requests by habit
 	LatenessP50   Duration          `json:"lateness_p50"`            // of sending against the due time
 	LatenessP99   Duration          `json:"lateness_p99"`

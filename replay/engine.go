@@ -51,8 +51,9 @@ type engine struct {
 	watch    func(*shot, outcome, gameday.Class, time.Duration) // of each answer, which ended then
 	ack      func(*shot, string, time.Duration)
 
-	missing misses   // values, why requests lacked them
-	backlog *backlog // handed over, and not taken in hand
+	missing   misses   // values, why requests lacked them
+	lockedOut misses   // requests, by the flow of the one that was not sent and would have let them in
+	backlog   *backlog // handed over, and not taken in hand
 
 	fed atomic.Int64 // all shots due before it have been posted
 

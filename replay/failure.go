@@ -43,6 +43,15 @@ func failure(o outcome, class gameday.Class, rpc rpcStatus) string {
 	return "status " + strconv.Itoa(o.answer.status)
 }
 
+// denied reports whether a failure says that the sender is not known, or not allowed.
+func denied(failure string) bool {
+	switch failure {
+	case "status 401", "status 403", "grpc status 7", "grpc status 16":
+		return true
+	}
+	return false
+}
+
 // broken says what became of a connection.
 func broken(err error) string {
 	var name *net.DNSError

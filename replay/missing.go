@@ -43,7 +43,7 @@ func (x *shot) withhold(given map[string]string, why string) {
 	}
 }
 
-// misses counts requests that lacked a value, by why. All shards may use it.
+// misses counts requests that lacked a value or were denied, by why. All shards may use it.
 type misses struct {
 	mu sync.Mutex
 	by map[string]int64

@@ -63,6 +63,32 @@ func TestMissingValuesHaveACause(t *testing.T) {
 	}
 }
 
+// What a session is denied after its login was not sent is told by the flow of the login.
+func TestWhoWasNotLetInIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		unsafe []string
+		want   map[string]int64
+	}{
+		{"the login is not sent", nil, map[string]int64{"login": 2}},
+		{"only what comes behind it is not", []string{"POST /login"}, nil},
+		{"only the login is not", []string{"POST /orders"}, map[string]int64{"login": 3}},
+		{"all is sent", []string{"POST"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &shop{users: map[string]string{}, owners: map[string]string{"o-17-s": "u"}, keys: map[string]bool{}}
+			url := serve(t, s.ServeHTTP)
+			traffic, _ := play(t, Config{
+				Flows: []gameday.Flow{{Name: "login", Path: "/login"}, {Name: "orders", Path: "/**"}},
+				Open:  opener(buyer("s", "u", 0)...), Targets: []string{url}, Traffic: gameday.TrafficPlan{
+					Unsafe: tt.unsafe, Rewrite: []gameday.Rewrite{{Method: "POST", Path: "/login", JSON: "$.password", Value: "secret of ${$.user}"}},
+				},
+			})
+			require.Equal(t, tt.want, traffic.Fidelity.LockedOut)
+		})
+	}
+}
+
 func keys(m map[string]int64) (all []string) {
 	for k := range m {
 		all = append(all, k)

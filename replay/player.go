@@ -272,7 +272,7 @@ func (p *Player) traffic(cpu float64) (gameday.Traffic, error) {
 	t := gameday.Traffic{Worst: fold.showWorst(), Acks: p.acks, Fidelity: fold.fidelity}
 	f := &t.Fidelity
 	f.Unresolved, f.Connections, f.OwnCPU = p.engine.unresolved.Load(), p.engine.opened.Load(), cpu
-	f.UnresolvedBy = p.engine.missing.report()
+	f.UnresolvedBy, f.LockedOut = p.engine.missing.report(), p.engine.lockedOut.report()
 	f.Waited, f.Spilled, f.Resent = p.engine.waited.Load(), p.engine.spilled.Load(), p.engine.resent.Load()
 	f.Unheld = p.engine.unheld.Load()
 	f.Senders, f.Messages = p.engine.senders(), p.engine.books.report()

@@ -38,6 +38,7 @@ type request struct {
 	method, path string    // the path without its query
 	host         string    // that it carries; that of the target when empty
 	conn         uint64    // recorded; 0 when nobody knows
+	admits       string    // its flow, where it is not sent for its effects and the recorded answer has values for later requests
 	licence      *licence  // to go wherever the system says; nil when it needs none
 }
 
@@ -128,6 +129,9 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 	has := e.read(x.Header)
 	r := e.outline(x, e.reason(x, has))
 	if r.skip != "" {
+		if r.skip == skipUnsafe && len(new(lesson).learn(x, e.names)) > 0 {
+			r.admits = e.routes.flows[r.flow].Name
+		}
 		return r
 	}
 	e.hand = inHand{

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"time"
 
 	gameday "github.com/gameday-dev/gameday"
@@ -33,6 +34,7 @@ func (s *shard) take(x *shot, now time.Duration) {
 	s.open.add(x)
 	switch {
 	case x.req.skip != "":
+		x.sess.unasked = cmp.Or(x.sess.unasked, x.req.admits)
 		s.skip(x, x.req.skip)
 		s.rest(x.sess)
 		return
@@ -209,7 +211,9 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	if x.req.stream != nil {
 		r.own = max(0, min(x.req.stream.upload, r.done-r.due, r.done-r.sent))
 	}
-	r.failure = failure(o, r.class, x.req.rpc)
+	if r.failure = failure(o, r.class, x.req.rpc); denied(r.failure) {
+		s.lockedOut(x)
+	}
 	if r.sent == 0 { // there was no connection to send it on
 		r.sent = r.done
 	}
@@ -269,9 +273,17 @@ func (s *shard) barren(x *shot) bool {
 		s.e.unresolved.Add(1)
 	}
 	s.e.missing.count(x.sess.bound.why(p))
+	s.lockedOut(x)
 	x.withhold(nil, missUnsent)
 	s.skip(x, skipBarren)
 	return true
+}
+
+// lockedOut takes note of a shot that would have been let in, had an earlier one of its session been sent.
+func (s *shard) lockedOut(x *shot) {
+	if x.sess.unasked != "" {
+		s.e.lockedOut.count(x.sess.unasked)
+	}
 }
 
 // giveUp settles a shot as unsent.

@@ -23,6 +23,7 @@ type session struct {
 	conn    *conn            // last used
 	conns   map[uint64]*conn // by recorded connection, where they are held; nil for one that was lost
 	refused bool             // something that later requests need a value of was not sent, or failed
+	unasked string           // what the first request admits that was not sent for its effects; "" when there was none
 }
 
 // bindings are live values by recorded value. Copies of single requests share those of their session.

@@ -151,6 +151,7 @@ func replayed(t testing.TB) Replayed {
 	r.Traffic.Fidelity.Waited, r.Traffic.Fidelity.Spilled, r.Traffic.Fidelity.Resent = 12, 3, 1
 	r.Traffic.Fidelity.Closed = &gameday.Closed{Longest: gameday.Duration(time.Second), Pauses: 4, By: gameday.Duration(90 * time.Second)}
 	r.Traffic.Fidelity.Middleware = &gameday.Detour{Shown: 3_600, Returned: 3_598, Late: 2, LateMax: gameday.Duration(3 * time.Millisecond)}
+	r.Traffic.Fidelity.LockedOut = map[string]int64{"POST /orders": 17, "login": 3}
 	r.Traffic.Fidelity.UnresolvedBy = map[string]int64{"the answer did not have it": 2}
 	problem := "requests left late: p99 900µs after their due time, the bound is 500µs; slow the replay down or give it more CPU"
 	r.Traffic.Fidelity.Problems = []string{problem}
@@ -160,7 +161,7 @@ func replayed(t testing.TB) Replayed {
 			Tape: "shop.gdtape", To: "http://127.0.0.1:8080", Speed: 2, Amplify: 1.5, RateCap: 500, CapBy: "slow", Unsafe: []string{"POST"},
 			MaxLate: gameday.Duration(500 * time.Microsecond),
 		},
-		Flows:   []gameday.Flow{{Name: "GET /products/{}", Method: "GET", Path: "/products/*"}},
+		Flows:   []gameday.Flow{{Name: "GET /products/{}", Method: "GET", Path: "/products/*"}, {Name: "POST /orders", Method: "POST", Path: "/orders"}},
 		Started: r.Meta.Started, Length: 60 * gameday.Duration(time.Second),
 		Capture: map[string]Recording{"proxy 127.0.0.1:8081": {Captured: 20_000, Filtered: map[string]uint64{"--match": 120}, Lost: map[string]uint64{"queue full": 3}, Truncated: 2}},
 		Result:  gameday.ResultInconclusive, Reasons: []string{problem},

@@ -41,6 +41,9 @@ func Replay(w io.Writer, r Replayed) error {
 	if n := r.Fidelity.Skipped[gameday.SkipUnsafe]; n > 0 {
 		line(&b, "Not sent", fmt.Sprintf("%d that may have effects: %s", n, unsafeRemedy(flows)))
 	}
+	for _, flow := range sortedNames(r.Fidelity.LockedOut) {
+		line(&b, "Locked out", lockedOutText(flow, r.Fidelity.LockedOut[flow], flows))
+	}
 	fidelityText(&b, r.Fidelity, r.Sender)
 	diffText(&b, r.Diff)
 	_, err = io.WriteString(w, b.String())
@@ -57,6 +60,18 @@ func unsafeRemedy(flows []total) string {
 	}
 	slices.Sort(methods)
 	return "--unsafe " + cmp.Or(strings.Join(methods, ","), "METHOD") + " sends them"
+}
+
+// lockedOutText says how many requests were denied, or lacked a live value, because those of a flow were not sent, and how they
+// are sent.
+func lockedOutText(flow string, n int64, flows []total) string {
+	only := "METHOD /path"
+	for _, f := range flows {
+		if f.Flow == flow && f.Method != "" && f.Path != "" {
+			only = f.Method + " " + f.Path
+		}
+	}
+	return fmt.Sprintf("%d were denied, or lacked a live value, in sessions whose %s was not sent: --unsafe '%s' sends it", n, flow, only)
 }
 
 func fidelityText(b *strings.Builder, f gameday.Fidelity, sender string) {
