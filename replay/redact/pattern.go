@@ -46,8 +46,24 @@ func (r *Redactor) find(s string, at int) (m match, ok bool) {
 	return match{}, false
 }
 
-// text replaces every secret that shows by its form.
+// text replaces every secret that shows by its form. What takes the place of one may make another of what stands beside it, so
+// that is looked at again.
 func (p *pass) text(s string) string {
+	for range looksMax {
+		redacted := p.once(s)
+		if redacted == s || p.found != nil {
+			return redacted
+		}
+		s = redacted
+	}
+	return s
+}
+
+// looksMax is more often than any text needs to be looked at that is no riddle.
+const looksMax = 8
+
+// once replaces every secret that shows by its form in what a text is now.
+func (p *pass) once(s string) string {
 	m, ok := match{}, false
 	if mayHold(s) {
 		m, ok = p.find(s, 0)

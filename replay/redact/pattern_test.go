@@ -146,6 +146,7 @@ func TestScanFindsNothingBehindRedaction(t *testing.T) {
 func FuzzPatterns(f *testing.F) {
 	f.Add("ada@example.org 4111 1111 1111 1111 +49 170 1234567 555-123-4567", `{"a":["x@example.org",4111111111111111]}`)
 	f.Add("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END", "password=x&a=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")
+	f.Add("7@a.bFF@a.bc a@b.cc_x@d.ee", "+49 170 12345(7@a.bc")
 	f.Add("++49 170 1234567@a.bc", "<token>4111111111111111@example.org</token>")
 	f.Fuzz(func(t *testing.T, line, body string) {
 		r, err := redact.New(redact.Rules{}, key)
