@@ -223,11 +223,13 @@ const (
 	hintCredential
 )
 
-// word has the bytes that words are made of, hints what may begin with a byte, and seconds, for each byte that a credential
-// begins with, those that may follow it: bit c & 63 stands for c.
-var word, hints, seconds = func() (w [256]bool, h [256]hint, after [256]uint64) {
+// word has the bytes that words are made of, separates those that may stand between the digits of a number, hints what may
+// begin with a byte, and seconds, for each byte that a credential begins with, those that may follow it: bit c & 63 stands
+// for c.
+var word, separates, hints, seconds = func() (w, between [256]bool, h [256]hint, after [256]uint64) {
 	for c := range 256 {
 		w[c] = isWord(byte(c))
+		between[c] = strings.IndexByte(separators, byte(c)) >= 0
 	}
 	for _, p := range prefixes {
 		h[p.text[0]] = hintCredential
@@ -238,7 +240,7 @@ var word, hints, seconds = func() (w [256]bool, h [256]hint, after [256]uint64) 
 		h[c] = hintNumber
 	}
 	h['+'] = hintNumber
-	return w, h, after
+	return w, between, h, after
 }()
 
 // wordEnd returns where the word ends that the byte before i belongs to; i when it belongs to none.
@@ -264,25 +266,28 @@ func mayHold(s string) bool {
 	if len(s) < shortest {
 		return false
 	}
-	digits := 0 // at the beginnings of words: those of a number are nowhere else
+	digits := 0 // with nothing but separators between them
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c == '@' {
 			return true
 		}
 		i++
-		switch hints[c] {
-		case hintNumber:
+		switch {
+		case hints[c] == hintNumber:
 			for digits++; i < len(s) && isDigit(s[i]); i++ {
 				digits++
 			}
 			if digits >= digitsMin {
 				return true
 			}
-		case hintCredential:
-			if i < len(s) && seconds[c]&(1<<(s[i]&63)) != 0 {
-				return true
+			if i < len(s) && word[s[i]] {
+				digits = 0
 			}
+		case hints[c] == hintCredential && i < len(s) && seconds[c]&(1<<(s[i]&63)) != 0:
+			return true
+		case !separates[c]:
+			digits = 0
 		}
 		i = wordEnd(s, i)
 	}
@@ -324,18 +329,18 @@ func credentialAt(s string, i int) (match, bool) {
 
 // sameForm returns a pseudonym of the same form for values that have one: a validator takes it, and equal
 // values stay equal however they are written. ok is false for all others.
-func (r *Redactor) sameForm(value string) (pseudonym string, ok bool) {
+func (m *mac) sameForm(value string) (pseudonym string, ok bool) {
 	if at := strings.IndexByte(value, '@'); at > 0 {
-		if m, ok := emailAt(value, 0, at); ok && m.to-m.from == len(value) {
-			return emailHead + r.code("email", strings.ToLower(value)) + emailTail, true
+		if found, ok := emailAt(value, 0, at); ok && found.to-found.from == len(value) {
+			return emailHead + m.code("email", strings.ToLower(value)) + emailTail, true
 		}
 		return "", false
 	}
 	if value == "" || !isDigit(value[0]) && value[0] != '+' {
 		return "", false
 	}
-	m, _ := numberAt(value, 0)
-	if m.kind == "" || m.to != len(value) {
+	number, _ := numberAt(value, 0)
+	if number.kind == "" || number.to != len(value) {
 		return "", false
 	}
 	var d []byte
@@ -344,7 +349,7 @@ func (r *Redactor) sameForm(value string) (pseudonym string, ok bool) {
 			d = append(d, value[i]-'0')
 		}
 	}
-	r.digits(m.kind, d)
+	m.digits(number.kind, d)
 	out := []byte(value)
 	for i := range out {
 		if isDigit(out[i]) {
@@ -356,9 +361,7 @@ func (r *Redactor) sameForm(value string) (pseudonym string, ok bool) {
 
 // digits replaces digits by others: of a card all but the first, so that the check digit is right and no
 // issuer has it; of a phone all, in the country 999, which does not exist.
-func (r *Redactor) digits(kind pattern, d []byte) {
-	m := r.macs.Get().(*mac)
-	defer r.macs.Put(m)
+func (m *mac) digits(kind pattern, d []byte) {
 	sum := m.sum(string(kind), string(d))
 	keep := 3
 	if kind == patternCard {

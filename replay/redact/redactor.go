@@ -1,10 +1,6 @@
 package redact
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
-	"hash"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +11,7 @@ import (
 
 // A Redactor applies rules. It may be used by several goroutines.
 type Redactor struct {
-	macs      sync.Pool // of *mac
+	passes    sync.Pool // of *pass
 	policy    string
 	headers   *names
 	query     *names
@@ -39,13 +35,27 @@ func (r *Redactor) Dropped() int64 { return r.dropped.Load() }
 // JSON, an unknown coding) are removed and count as truncated. The name of the session may be a
 // cookie's value or a client's address, so it becomes a pseudonym too.
 func (r *Redactor) Exchange(x *replay.Exchange) {
-	x.Session = r.Pseudonym(x.Session)
-	(&pass{Redactor: r}).exchange(x)
+	p := r.passes.Get().(*pass)
+	x.Session = p.mac.pseudonym(x.Session)
+	p.exchange(x)
+	r.passes.Put(p) // unless it panicked
 }
 
-// pass is one exchange being looked at.
+// Pseudonym returns "gd~" and 16 characters of a keyed hash of the value (80 bits: two of a
+// billion values collide with a chance of 1 in 2.4 million). All of these may stand in a cookie, a
+// bearer token and a URL. E-mail addresses, card numbers and phone numbers become others of their
+// kind, which nobody has. The empty value and a value that is a pseudonym stay as they are, so
+// redacting twice changes nothing.
+func (r *Redactor) Pseudonym(value string) string {
+	p := r.passes.Get().(*pass)
+	defer r.passes.Put(p)
+	return p.mac.pseudonym(value)
+}
+
+// pass looks at exchanges, one after the other.
 type pass struct {
 	*Redactor
+	mac   *mac
 	place []string                                // where it looks, outermost first; kept for found alone
 	found func(kind pattern, place, value string) // told of each secret; nil when nobody asks
 	calm  bool                                    // what is random here is no secret
@@ -74,88 +84,11 @@ func (p *pass) at(name string, look func()) {
 
 // secret returns the pseudonym of a secret.
 func (p *pass) secret(kind pattern, value string) string {
-	pseudonym := p.Pseudonym(value)
+	pseudonym := p.mac.pseudonym(value)
 	if p.found != nil && pseudonym != value {
 		p.found(kind, strings.Join(p.place, " "), value)
 	}
 	return pseudonym
-}
-
-const prefix = "gd~"
-
-var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-// Pseudonym returns "gd~" and 16 characters of a keyed hash of the value (80 bits: two of a
-// billion values collide with a chance of 1 in 2.4 million). All of these may stand in a cookie, a
-// bearer token and a URL. E-mail addresses, card numbers and phone numbers become others of their
-// kind, which nobody has. The empty value and a value that is a pseudonym stay as they are, so
-// redacting twice changes nothing.
-func (r *Redactor) Pseudonym(value string) string {
-	if value == "" || isPseudonym(value) {
-		return value
-	}
-	if formed, ok := r.sameForm(value); ok {
-		return formed
-	}
-	return prefix + r.code("", value)
-}
-
-// code is 16 characters of a keyed hash.
-func (r *Redactor) code(domain, value string) string {
-	m := r.macs.Get().(*mac)
-	defer r.macs.Put(m)
-	var text [16]byte
-	encoding.Encode(text[:], m.sum(domain, value)[:10])
-	return string(text[:])
-}
-
-// mac hashes with the key of a Redactor. It is used again, because a new one costs more than the hash does.
-type mac struct {
-	hash hash.Hash
-	text []byte
-	out  [sha256.Size]byte
-}
-
-// sum is good until the next call. The empty domain is that of most pseudonyms.
-func (m *mac) sum(domain, value string) []byte {
-	m.text = m.text[:0]
-	if domain != "" {
-		m.text = append(append(m.text, domain...), ':')
-	}
-	m.text = append(m.text, value...)
-	m.hash.Reset()
-	m.hash.Write(m.text)
-	if cap(m.text) > macText {
-		m.text = nil
-	}
-	return m.hash.Sum(m.out[:0])
-}
-
-// macText is as much as is kept of the room for a text.
-const macText = 64 << 10
-
-func isPseudonym(s string) bool {
-	if code, ok := strings.CutPrefix(s, prefix); ok {
-		return isCode(code)
-	}
-	if isEmailPseudonym(s) {
-		return true
-	}
-	if s == "" || !isDigit(s[0]) && s[0] != '+' {
-		return false
-	}
-	digits := slices.DeleteFunc([]byte(s), func(c byte) bool { return strings.IndexByte("+"+separators, c) >= 0 })
-	for i, c := range digits {
-		if !isDigit(c) {
-			return false
-		}
-		digits[i] = c - '0'
-	}
-	return len(digits) >= 8 && len(digits) <= 15 && string(digits[:3]) == "\x09\x09\x09" && len(digits) < len(s) || isCardPseudonym(digits) && luhn(digits) == 0
-}
-
-func isCode(s string) bool {
-	return len(s) == 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 func (p *pass) header(h replay.Header) {

@@ -6,7 +6,6 @@
 package redact
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -103,7 +102,7 @@ func New(rules Rules, key []byte) (*Redactor, error) {
 			problems = append(problems, fmt.Errorf("redact: pattern %q: want one of %s", p, strings.Join(d.Patterns, ", ")))
 		}
 	}
-	r.macs.New = func() any { return &mac{hash: hmac.New(sha256.New, key)} }
+	r.passes.New = func() any { return &pass{Redactor: r, mac: newMac(key)} }
 	r.looksFor = make(map[pattern]bool)
 	for _, p := range list("patterns", d.Patterns, rules.Patterns) {
 		r.looksFor[pattern(p)] = true

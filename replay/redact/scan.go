@@ -35,10 +35,13 @@ const unreadable pattern = "unreadable"
 // Scan tells of everything in an exchange that looks like a secret. The exchange is not to be used
 // afterwards. Besides what redaction replaces, these are words that are too random to be words.
 func (s *Scanner) Scan(x *replay.Exchange, found func(Finding)) {
-	p := &pass{Redactor: s.r, found: func(kind pattern, place, value string) {
+	p := s.r.passes.Get().(*pass)
+	p.found = func(kind pattern, place, value string) {
 		found(Finding{x.Seq, place, string(kind), sample(value)})
-	}}
+	}
 	p.exchange(x)
+	p.found = nil
+	s.r.passes.Put(p)
 }
 
 // sample shows enough of a secret to find it, and too little to use it.
