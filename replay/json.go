@@ -13,7 +13,7 @@ const maxJSON = 256 << 10
 // ("$.items[0].id", valid only during the call) and the span of its text, quotes included. It reports
 // whether doc is JSON.
 func eachJSON(doc []byte, visit func(path []byte, start, end int)) bool {
-	if len(doc) == 0 || len(doc) > maxJSON || !validJSON(doc) {
+	if len(doc) == 0 || len(doc) > maxJSON || !ValidJSON(doc) {
 		return false
 	}
 	w := jsonWalk{doc: doc, path: append(make([]byte, 0, 64), '$'), visit: visit}
@@ -138,5 +138,5 @@ func quoteJSON(text string) string {
 }
 
 func isNumber(text string) bool {
-	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && validJSON([]byte(text))
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && ValidJSON([]byte(text))
 }

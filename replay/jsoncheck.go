@@ -1,8 +1,9 @@
 package replay
 
-// validJSON reports what json.Valid does, in a third of the time: a replay looks into the body of most answers that were recorded.
+// ValidJSON reports what json.Valid does, in a third of the time: a replay looks into the body of most answers that were recorded,
+// and so does redaction.
 // Like that, it leaves the bytes of strings alone but for control characters and escapes.
-func validJSON(doc []byte) bool {
+func ValidJSON(doc []byte) bool {
 	v := jsonCheck{doc: doc}
 	v.space()
 	return v.value(0) && v.end()

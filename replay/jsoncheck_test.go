@@ -21,13 +21,13 @@ var documents = []string{
 
 func TestDocumentsAreJudgedAsByTheStandardLibrary(t *testing.T) {
 	for _, doc := range documents {
-		require.Equal(t, json.Valid([]byte(doc)), validJSON([]byte(doc)), "%.60q", doc)
+		require.Equal(t, json.Valid([]byte(doc)), ValidJSON([]byte(doc)), "%.60q", doc)
 	}
 	for at := range shopAnswer { // each byte changed into each other one
 		for c := range 256 {
 			doc := []byte(shopAnswer)
 			doc[at] = byte(c)
-			require.Equal(t, json.Valid(doc), validJSON(doc), "%q", doc)
+			require.Equal(t, json.Valid(doc), ValidJSON(doc), "%q", doc)
 		}
 	}
 }
@@ -37,7 +37,7 @@ func FuzzValidJSON(f *testing.F) {
 		f.Add([]byte(doc))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		if want := json.Valid(doc); validJSON(doc) != want {
+		if want := json.Valid(doc); ValidJSON(doc) != want {
 			t.Errorf("%q: want %v", doc, want)
 		}
 	})
@@ -47,7 +47,7 @@ func BenchmarkValidJSON(b *testing.B) {
 	doc := []byte(shopAnswer)
 	b.SetBytes(int64(len(doc)))
 	for b.Loop() {
-		if !validJSON(doc) {
+		if !ValidJSON(doc) {
 			b.Fatal("it is valid")
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/gameday-dev/gameday/replay"
 )
 
 const depthMax = 1000
@@ -21,7 +23,7 @@ func (p *pass) json(b []byte) ([]byte, bool, error) {
 	for i := range start {
 		start[i] = 1
 	}
-	if json.Valid(b) { // one value, as nearly always
+	if replay.ValidJSON(b) { // one value, as nearly always
 		if err := w.value(start, false, 0); err != nil {
 			return nil, false, err
 		}
