@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -44,6 +45,7 @@ type gor struct {
 	next    int64                          // offset of the record after it
 	pending map[string]*replay.Exchange    // by id, requests that may still get a response
 	heads   map[*replay.Exchange]gorHeader // of the same
+	early   early                          // responses whose requests are still to come
 	session *sessions
 }
 
@@ -52,6 +54,7 @@ func newGor(to *importer, f *file) *gor {
 		to: to, scan: bufio.NewScanner(f.r),
 		pending: make(map[string]*replay.Exchange),
 		heads:   make(map[*replay.Exchange]gorHeader),
+		early:   early{byID: make(map[string][]*earlyResponse)},
 		session: newSessions(to.o.Sessions),
 	}
 	g.scan.Buffer(make([]byte, readBuffer), gorRecordMax)
@@ -88,6 +91,7 @@ func (g *gor) split(data []byte, atEOF bool) (advance int, token []byte, err err
 func (g *gor) read() error {
 	if !g.scan.Scan() {
 		g.at = g.next
+		g.orphan(g.early.expire(math.MaxInt64))
 		switch err := g.scan.Err(); {
 		case errors.Is(err, bufio.ErrTooLong):
 			return g.to.fatal(g.place(), fmt.Errorf("no separator within %d MiB: the file is damaged there, or not a .gor file", gorRecordMax>>20))
@@ -121,8 +125,7 @@ func (g *gor) record(b []byte) int {
 	}
 	x := g.pending[head.id]
 	if head.kind != '1' && x == nil {
-		g.to.lose(LostOrphan, g.place(), fmt.Errorf("no request with the id %s within %s before it", shorten(head.id), time.Duration(recordSpan)))
-		return whole(b, head.size)
+		return g.beforeItsRequest(head, b)
 	}
 	payload := b[head.size:]
 	m, err := parseGor(head, x, payload)
@@ -135,6 +138,7 @@ func (g *gor) record(b []byte) int {
 		g.to.lose(LostMessage, g.place(), err)
 	case head.kind == '1':
 		g.request(head, m)
+		g.reunite(head)
 	default:
 		g.response(head, x, m)
 	}

@@ -146,6 +146,71 @@ func TestGorResponses(t *testing.T) {
 	}
 }
 
+// goreplay writes a message when it takes it for complete, so that of a connection that stays open the request may come last.
+func TestGorResponsesBeforeTheirRequests(t *testing.T) {
+	const start = int64(1500000000000000000)
+	ask := func(id, method string, ns int64) string {
+		return fmt.Sprintf("1 %s %d 0\n%s / HTTP/1.1\r\n\r\n%s", id, ns, method, monkeys)
+	}
+	say := func(kind int, id, body string, ns int64) string {
+		return fmt.Sprintf("%d %s %d 0\nHTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", kind, id, ns, len(body), body, monkeys)
+	}
+	for _, c := range []struct {
+		sentence, text string
+		bodies         string // of the responses, in order
+		lost           uint64
+	}{
+		{"at once", say(2, connA1, "a", start+5) + ask(connA1, "GET", start), "a", 0},
+		{"across other records", say(2, connA1, "a", start+5) + ask(connB, "GET", start+9) + say(2, connB, "b", start+10) + ask(connA1, "GET", start), "a b", 0},
+		{"the original wins over the replayed", say(3, connA1, "b", start+3) + say(2, connA1, "a", start+5) + ask(connA1, "GET", start), "a", 0},
+		{"one before and one behind", say(3, connA1, "b", start+3) + ask(connA1, "GET", start) + say(2, connA1, "a", start+5), "a", 0},
+		{"HEAD has a length and no body", strings.Replace(say(2, connA1, "", start+5), "Content-Length: 0", "Content-Length: 9", 1) + ask(connA1, "HEAD", start), "", 0},
+		{"a body that looks like records", say(2, connA1, "x\n1 "+connB+" 1500000000000000000 0\n", start+5) + ask(connA1, "GET", start), "x\n1 " + connB + " 1500000000000000000 0\n", 0},
+		{"too long before", say(2, connA1, "a", start) + ask(connB, "GET", start+31e9) + ask(connA1, "GET", start+32e9), "- -", 1},
+		{"a response of nobody", say(2, connA1, "a", start) + ask(connB, "GET", start), "-", 1},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			xs, problems, g, err := importGor(t, c.text)
+			require.NoError(t, err)
+			require.Len(t, problems, int(c.lost))
+			require.Equal(t, c.lost, g.Counts().Lost[capture.LostOrphan])
+			var bodies []string
+			for _, x := range xs {
+				if x.Response == nil {
+					bodies = append(bodies, "-")
+					continue
+				}
+				bodies = append(bodies, string(x.Response.Body))
+				require.LessOrEqual(t, x.Response.Duration, 5*time.Nanosecond, "counted from the request")
+				require.False(t, x.Response.Truncated())
+			}
+			require.ElementsMatch(t, strings.Split(c.bodies, " "), strings.Split(strings.Join(bodies, " "), " "))
+		})
+	}
+}
+
+func TestGorHoldsSoManyResponsesAndNoMore(t *testing.T) {
+	const start, n, most = int64(1500000000000000000), 5000, 4096
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "2 %024x %d 0\nHTTP/1.1 204 No\r\n\r\n%s", i, start, monkeys)
+	}
+	for i := range n {
+		fmt.Fprintf(&text, "1 %024x %d 0\nGET / HTTP/1.1\r\n\r\n%s", i, start, monkeys)
+	}
+	xs, _, g, err := importGor(t, text.String())
+	require.NoError(t, err)
+	require.Len(t, xs, n)
+	answered := 0
+	for _, x := range xs {
+		if x.Response != nil {
+			answered++
+		}
+	}
+	require.Equal(t, most, answered)
+	require.EqualValues(t, n-most, g.Counts().Lost[capture.LostOrphan], "the oldest are given up, and counted")
+}
+
 func TestGorReadsOnWhereASeparatorIsMissing(t *testing.T) {
 	const at = "1500000000000000000 0\n"
 	get := func(id, path string) string {
@@ -177,7 +242,7 @@ func TestGorReadsOnWhereASeparatorIsMissing(t *testing.T) {
 			}
 			require.ElementsMatch(t, strings.Fields("/0 "+c.targets), targets)
 			require.Equal(t, c.lost, g.Counts().Lost)
-			require.Contains(t, problems[len(problems)-1], fmt.Sprintf("record at byte %d: separator missing before byte %d; read as if it stood there",
+			require.Contains(t, strings.Join(problems, "\n"), fmt.Sprintf("record at byte %d: separator missing before byte %d; read as if it stood there",
 				len(before), len(before)+len(c.first)))
 		})
 	}
