@@ -53,6 +53,9 @@ func (o CaptureOptions) packetSource(ctx context.Context) (packetSource, error) 
 	case o.Packets == "-":
 		return packetPipe(ctx, standardInput(), "packets of standard input")
 	case o.Packets != "":
+		if err := Mistaken(o.Packets, KindRecording); err != nil {
+			return packetSource{}, err
+		}
 		file, err := os.Open(o.Packets)
 		if err != nil {
 			return packetSource{}, fmt.Errorf("capture packets: %w", err)
