@@ -22,7 +22,7 @@ than a tenth stays as it is: where much passes, frames are large enough. Nothing
 done the tape is the old one, whole. With --encrypt-to any tape is written anew, and these recipients alone can read it.
 
 What a packing that was broken off left beside the tape is removed; of a directory of tapes nothing else is done: its
-manifest has the checksums of the tapes.`,
+manifest has the checksums of the tapes, and a single one of them is refused. gameday tape convert makes one tape of a directory.`,
 		Example: `  gameday tape pack shop.gdtape
   gameday tape pack tapes
   gameday tape pack sealed.gdtape --identity key.txt --encrypt-to recipients.txt`,
@@ -64,6 +64,6 @@ func printPacked(w io.Writer, p tape.Packed) {
 		fmt.Fprintf(w, "packed %d frames into whole ones: %s became %s\n", p.Frames, mebibytes(p.Bytes), mebibytes(p.Bytes-p.Saved))
 	}
 	if p.Left > 0 {
-		fmt.Fprintf(w, "%d tapes stay in small frames: %v; gameday tape pack does it later\n", p.Left, p.Why)
+		fmt.Fprintf(w, "%d tapes stay in small frames: %v; gameday tape pack does it later, and gameday tape convert for a reel\n", p.Left, p.Why)
 	}
 }

@@ -36,7 +36,11 @@ func PackTape(ctx context.Context, path string, k Keys) (tape.Packed, error) {
 	if err != nil {
 		return tape.Packed{}, err
 	}
-	return tape.Pack(ctx, path, read.Identities, write.Recipients)
+	packed, err := tape.Pack(ctx, path, read.Identities, write.Recipients)
+	if errors.Is(err, tape.ErrListed) {
+		err = Refused{err}
+	}
+	return packed, err
 }
 
 // SweepReel removes what packings that were broken off left in a directory of tapes, and returns it.

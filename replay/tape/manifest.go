@@ -148,6 +148,20 @@ func VerifyReel(dir string) error {
 	return errors.Join(errs...)
 }
 
+// reelOf returns the reel whose manifest has a tape; "" when none does.
+func reelOf(path string) string {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return ""
+	}
+	dir, file := filepath.Dir(path), filepath.Base(path)
+	m, err := ReadManifest(dir)
+	if err != nil || !slices.ContainsFunc(m.Tapes, func(e Entry) bool { return e.File == file }) {
+		return "" // there is none, or that of something else
+	}
+	return dir
+}
+
 // tapesIn lists the tapes of a directory that a manifest does not know: those that were being written
 // when the recorder ended.
 func tapesIn(dir string, m Manifest) ([]string, error) {

@@ -45,11 +45,14 @@ func (p Packed) and(more Packed) Packed {
 // quietShare is what packing takes of a core while the recording goes on, unless it is told otherwise.
 const quietShare = 0.25
 
+// ErrListed is why a tape of a reel is not written anew.
+var ErrListed = errors.New("the manifest beside it has its checksum")
+
 // Pack writes a tape anew in whole frames, in its place; one that would gain nothing is left alone, unless there are
 // recipients: they are who alone can read it afterwards. What a packing that was broken off left beside it is removed. All
 // records are the same and in the same order; so are metadata and ledger. At any moment the file is the old one or the new
 // one, as a whole, and it keeps its owner and permissions; of a symbolic link the file is packed that it leads to. A tape
-// that is damaged, was not closed, or is being packed is refused. For an encrypted one identities open it, and there have to be recipients.
+// that is damaged, was not closed, or is being packed is refused, and so is a complete one of a reel, with ErrListed. For an encrypted one identities open it, and there have to be recipients.
 func Pack(ctx context.Context, path string, identities []age.Identity, recipients []age.Recipient) (Packed, error) {
 	r, err := Open(path, ReadOptions{Identities: identities})
 	if err != nil {
@@ -144,6 +147,9 @@ func (p *packer) sound() error {
 		return p.r.damage[0]
 	case !p.r.closed || len(p.r.index) == 0 || p.r.index[0].kind != kindMeta:
 		return errors.New("its writer did not end by itself: copy it with gameday tape repair")
+	}
+	if dir := reelOf(p.path); dir != "" {
+		return fmt.Errorf("%w: gameday tape convert %s --out NAME%s makes one tape of them all, in whole frames", ErrListed, dir, tapeSuffix)
 	}
 	if _, err := p.r.small(p.r.index[0]); err != nil {
 		return fmt.Errorf("metadata: %w", err)

@@ -393,6 +393,31 @@ func TestTapesOfAReelArePackedBehindTheRecording(t *testing.T) {
 	require.Empty(t, there)
 }
 
+// What a manifest has the checksum of is not changed behind its back.
+func TestATapeOfAReelIsNotPackedAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "reel")
+	w, err := tape.CreateReel(dir, tape.Meta{}, tape.ReelOptions{Options: tape.Options{Flush: time.Hour, Sync: -1}})
+	require.NoError(t, err)
+	record(t, w, shopping(3000, 41))
+	require.NoError(t, w.Close())
+	m, err := tape.ReadManifest(dir)
+	require.NoError(t, err)
+	path := filepath.Join(dir, m.Tapes[0].File)
+	link := filepath.Join(t.TempDir(), "x.gdtape")
+	require.NoError(t, os.Symlink(path, link))
+	for _, path := range []string{path, link} {
+		_, err = tape.Pack(t.Context(), path, nil, nil)
+		require.ErrorIs(t, err, tape.ErrListed)
+		require.ErrorContains(t, err, "gameday tape convert "+dir+" --out NAME.gdtape")
+	}
+	require.NoError(t, tape.VerifyReel(dir))
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"name": "of something else"}`), 0o600))
+	packed, err := tape.Pack(t.Context(), link, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, packed.Tapes)
+}
+
 func TestWhatPackingLeftIsDropped(t *testing.T) {
 	dir := t.TempDir()
 	path, reel := filepath.Join(dir, "x.gdtape"), filepath.Join(dir, "reel")
