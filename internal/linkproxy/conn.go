@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type conn struct {
 	relay          *relay // while a loop carries the connection, or until it did; nil when goroutines did all along
 	up, down       *flow
 	watcher        Watcher
+	severed        atomic.Bool // one side took nothing any more
 	broken         sync.Once
 }
 

@@ -20,6 +20,7 @@ type flow struct {
 	rand *rand.Rand
 
 	rest *chunk // what a loop could not write any more: first of all
+	gone bool   // the receiver takes nothing any more
 
 	mu   sync.Mutex // guards pipe against reshaping from outside; the reader alone replaces it
 	pipe *pipe      // nil while plain
@@ -55,7 +56,7 @@ func (f *flow) release() {
 func (f *flow) run() {
 	f.writeRest()
 	c := newChunk(smallChunk)
-	for {
+	for !f.gone {
 		n, err := f.src.Read(c.space)
 		if n > 0 {
 			c.data = c.space[:n]
@@ -69,12 +70,13 @@ func (f *flow) run() {
 			return
 		}
 	}
+	c.free()
 }
 
 func (f *flow) writeRest() {
 	for c := f.rest; c != nil; c = c.next {
 		if _, err := f.dst.Write(c.data); err != nil {
-			f.conn.abort() // the next read says so
+			f.giveUp()
 			break
 		}
 		f.conn.link.delivered(f.dir, c)
@@ -94,13 +96,20 @@ func (f *flow) forward(c *chunk) *chunk {
 		return newChunk(size)
 	}
 	if _, err := f.dst.Write(c.data); err != nil {
-		f.conn.abort() // the next read says so
+		f.giveUp()
 	}
 	if size != len(c.space) {
 		c.free()
 		c = newChunk(size)
 	}
 	return c
+}
+
+// giveUp is called when the receiver takes nothing any more. What it said before goes on, such as the refusal of a body that is
+// still being sent; then both sides are reset.
+func (f *flow) giveUp() {
+	f.gone = true
+	f.conn.severed.Store(true)
 }
 
 func (f *flow) current() *shape {
@@ -126,14 +135,14 @@ func (f *flow) reshape() {
 // end passes the end of the source on: a FIN as a FIN, anything worse as a reset.
 func (f *flow) end(err error) {
 	switch {
+	case f.conn.severed.Load():
+		f.abort()
+		return
 	case errors.Is(err, io.EOF):
 		f.conn.watcher.End(f.dir)
 	case errors.Is(err, os.ErrDeadlineExceeded): // hung up
 	default:
-		f.conn.abort()
-		if f.pipe != nil {
-			f.pipe.finish()
-		}
+		f.abort()
 		return
 	}
 	if f.current() != f.want.Load() {
@@ -144,4 +153,12 @@ func (f *flow) end(err error) {
 		return
 	}
 	_ = f.dst.CloseWrite() // fails only when the other side is gone already
+}
+
+// abort resets both sides.
+func (f *flow) abort() {
+	f.conn.abort()
+	if f.pipe != nil {
+		f.pipe.finish()
+	}
 }

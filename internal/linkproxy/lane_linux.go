@@ -48,15 +48,18 @@ func (a *lane) pump() {
 		return
 	}
 	a.deliver()
-	if a.readable && a.hasRoom() && !a.relay.closed { // or else the number may be that of another socket by now
+	if a.mayRead() {
 		a.read()
-		if a.readable && a.hasRoom() && !a.again && !a.relay.closed {
+		if a.mayRead() && !a.again {
 			a.again = true
 			a.relay.loop.again = append(a.relay.loop.again, a)
 		}
 	}
 	a.settle()
 }
+
+// mayRead reports whether a read is worth it. When the relay is closed the number may be that of another socket by now.
+func (a *lane) mayRead() bool { return a.readable && !a.over && !a.relay.closed && a.hasRoom() }
 
 func (a *lane) hasRoom() bool {
 	if a.shape.late() {
@@ -78,7 +81,9 @@ func (a *lane) read() {
 		return
 	case n == 0:
 		a.readable, a.over = false, true
-		a.flow.conn.watcher.End(a.flow.dir)
+		if !a.relay.broken {
+			a.flow.conn.watcher.End(a.flow.dir)
+		}
 		a.finish()
 		return
 	}
@@ -102,7 +107,7 @@ func (a *lane) read() {
 func (a *lane) write(data []byte) []byte {
 	n, errno := descriptor.Send(a.to, data)
 	if errno != 0 && errno != unix.EAGAIN {
-		a.relay.close(true)
+		a.giveUp()
 		return nil
 	}
 	a.full = n < len(data)
@@ -129,7 +134,7 @@ func (a *lane) deliver() {
 	for a.first != nil && !a.first.due.After(now) {
 		c := a.first
 		rest := a.write(c.data)
-		if a.relay.closed { // which has freed the chunk
+		if a.first != c { // the lane gave up, and has freed the chunk
 			return
 		}
 		if c.data = rest; a.full {
@@ -149,10 +154,37 @@ func (a *lane) finish() {
 		return
 	}
 	a.passed = true
-	_ = unix.Shutdown(a.to, unix.SHUT_WR) // fails only when the other side is gone already
-	if a.relay.lanes[0].passed && a.relay.lanes[1].passed {
-		a.relay.close(false)
+	if !a.relay.broken {
+		_ = unix.Shutdown(a.to, unix.SHUT_WR) // fails only when the other side is gone already
 	}
+	if a.opposite().passed {
+		a.relay.end()
+	}
+}
+
+// giveUp is called when the receiver takes nothing any more. What it said before goes on first, such as the refusal of a body
+// that is still being sent.
+func (a *lane) giveUp() {
+	back := a.opposite()
+	if !back.over {
+		a.relay.broken = true
+	}
+	a.drop()
+	a.over, a.passed, a.full = true, true, false
+	if back.passed {
+		a.relay.end()
+		return
+	}
+	back.readable = true
+	back.pump()
+}
+
+// opposite is the lane of the other direction.
+func (a *lane) opposite() *lane {
+	if a == &a.relay.lanes[0] {
+		return &a.relay.lanes[1]
+	}
+	return &a.relay.lanes[0]
 }
 
 // settle puts the lane among the late ones, if that is where it belongs.

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gameday-dev/gameday/internal/descriptor"
 )
 
 const (
@@ -20,6 +22,8 @@ const (
 	grain = 50 * time.Microsecond
 	// timerEvent is the number of the timer among the events; those of sockets are not negative.
 	timerEvent = -1
+	// discardMax bounds the reads for nothing before a socket is closed.
+	discardMax = 16
 )
 
 // A loop carries connections on one goroutine, for which Go's own poller waits: it reads a socket when the system says
@@ -133,6 +137,10 @@ func (l *loop) heed(e *unix.EpollEvent) {
 	}
 	in, out := &r.lanes[e.Fd%2], &r.lanes[1-e.Fd%2]
 	const broken = unix.EPOLLHUP | unix.EPOLLERR
+	if in.over && !out.passed && e.Events&unix.EPOLLERR != 0 { // a reset behind an end, of which no read tells
+		out.giveUp()
+		return
+	}
 	if out.full && e.Events&(unix.EPOLLOUT|broken) != 0 {
 		out.full = false
 		out.pump()
@@ -141,6 +149,16 @@ func (l *loop) heed(e *unix.EpollEvent) {
 		in.readable = true
 		in.ending = in.ending || e.Events&(unix.EPOLLRDHUP|broken) != 0
 		in.pump()
+	}
+}
+
+// discard reads what nobody wants any more: a socket that is closed before it was read resets, and what the other end has not read
+// yet is gone.
+func (l *loop) discard(fd int) {
+	for range discardMax {
+		if n, errno := descriptor.Receive(fd, l.spare.space); n < len(l.spare.space) || errno != 0 {
+			return
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ type relay struct {
 	number int32   // among the loop's; of the events it is twice that, plus the socket's index
 	fds    [2]int  // of the caller's socket and of the callee's
 	lanes  [2]lane // by the socket that they read: up, down
+	broken bool    // one side was reset: the other is, too, behind what was said before
 	closed bool    // the sockets are not the loop's any more
 	left   bool    // but those of goroutines
 	done   chan struct{}
@@ -105,6 +106,14 @@ func (r *relay) hangUp() bool {
 		a.finish()
 	}
 	return !r.left
+}
+
+// end closes a connection of which both directions are over; the mutex is held.
+func (r *relay) end() {
+	for _, fd := range r.fds {
+		r.loop.discard(fd)
+	}
+	r.close(r.broken)
 }
 
 // close gives everything back; the mutex is held. With a reset the peers see RST instead of an orderly end.
