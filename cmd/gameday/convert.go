@@ -22,7 +22,8 @@ func newTapeConvert(g *global) *cobra.Command {
 is told by its content, what is written by the ending of its name (.gdtape .gor .har .json .js, and .gz behind it).
 
 Of a recording in numbered chunks (requests_0.gor, requests_1.gor ...) give requests.gor; many files may be given as
-a quoted pattern. What is no tape yet is redacted on the way. What cannot be read or written is counted.
+a quoted pattern. What is no tape yet is redacted on the way. What cannot be read or written is counted, and so are
+parts of exchanges that only a tape has a place for.
 
 Packets that tcpdump or Wireshark wrote (pcap, pcapng) become a tape: HTTP/1 and HTTP/2 in plain text are put together, and the ledger of
 the tape says what became of every packet and byte.
@@ -50,6 +51,9 @@ are made up, at --source-rate.`,
 			}
 			if done.Counts.Shape > 0 {
 				fmt.Fprintf(g.stdout, "%d are shape-only: when, who, method, target and status are real, headers and bodies are not there\n", done.Counts.Shape)
+			}
+			if done.Unkept.Total() > 0 {
+				fmt.Fprintf(g.stdout, "written without what the format has no place for%s\n", causes(done.Unkept))
 			}
 			return failed(err)
 		},

@@ -47,6 +47,7 @@ type Converted struct {
 	From    capture.Format
 	Counts  replay.Counts // of what was read; what is written is Captured
 	Written uint64
+	Unkept  replay.Tally // exchanges that were written without a part that the format has no place for, by what
 }
 
 // Formats lists what Convert writes.
@@ -81,7 +82,7 @@ func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) 
 		return done, err
 	}
 	err = c.copy(ctx, first)
-	done.Counts, done.Written = c.counts(), c.written
+	done.Counts, done.Written, done.Unkept = c.counts(), c.written, c.unkept
 	if err = errors.Join(err, c.finish(done.Counts)); err == nil && c.written == 0 {
 		err = fmt.Errorf("convert %s: none of its %d records can be used; it was read as %s: if it is something else, say so with --format", o.From, done.Counts.Arrived(), c.from)
 	}
@@ -112,6 +113,9 @@ type conversion struct {
 	unfit    replay.Tally
 	talks    map[uint64]bool // numbers of exchanges that were written and may have messages
 	unsaid   replay.Tally    // messages that were not written, by cause
+
+	keeps  *capture.Unkept // what out does not; nil for a tape, which keeps everything
+	unkept replay.Tally
 
 	out     replay.Recorder
 	end     []func() error // closes what is written, in this order
@@ -222,6 +226,7 @@ func (c *conversion) create() error {
 		return f.end(err)
 	}
 	c.out, c.end = out, append([]func() error{out.Close}, c.end...)
+	c.keeps = capture.NewUnkept(c.o.Format)
 	return nil
 }
 
@@ -250,6 +255,11 @@ func (c *conversion) write(x *replay.Exchange) error {
 	switch err := c.out.Record(x); {
 	case err == nil:
 		c.written++
+		if c.keeps != nil {
+			for _, what := range c.keeps.Of(x) {
+				c.unkept.Count(what, 1)
+			}
+		}
 	case errors.Is(err, capture.ErrUnfit):
 		c.unfit.Count(err.Error(), 1)
 		return nil

@@ -48,6 +48,7 @@ func (u Unfit) Is(target error) bool { return target == ErrUnfit }
 const (
 	UnfitBody    = "body not recorded in full"
 	UnfitUpgrade = "protocol upgrade"
+	UnfitCall    = "call of gRPC" // for which k6 has another client
 )
 
 // NewExporter writes to w in a format of Exports.

@@ -28,7 +28,7 @@ func recorded() []*replay.Exchange {
 	return []*replay.Exchange{
 		{
 			Session: "abc", Conn: 443, At: 0, Upload: time.Millisecond, Method: "POST", Target: "/login?next=%2Fa&x", Host: "shop.example.com", Proto: "HTTP/1.1",
-			Header: replay.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Cookie", Value: "sid=abc"}, {Name: "X-B", Value: "1"}, {Name: "X-B", Value: "2"}},
+			Header: replay.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Cookie", Value: "sid=abc"}, {Name: "X-B", Value: "1"}, {Name: "x-b", Value: "2"}},
 			Body:   []byte(`{"user":"a <b> & \u2028"}`), Size: 25,
 			Response: &replay.Response{
 				Status: 200, Header: replay.Header{{Name: "Content-Type", Value: "text/plain"}}, Body: []byte("ok"), Size: 2,

@@ -34,24 +34,29 @@ func NewGorWriter(w io.Writer, start time.Time) *GorWriter {
 func (g *GorWriter) Record(x *replay.Exchange) error {
 	id := gorID(x)
 	at := g.start.Add(x.At)
-	if err := g.record('1', id, at, x.Upload, requestPayload(x)); err != nil {
+	if err := g.record('1', id, at, x.Upload, requestPayload(x, x.Trailer)); err != nil {
 		return fmt.Errorf("write .gor: exchange %d: %w", x.Seq, err)
 	}
 	r := x.Response
 	if r == nil {
 		return nil
 	}
-	if err := g.record('2', id, at.Add(r.FirstByte), r.Duration-r.FirstByte, responsePayload(x)); err != nil {
+	if err := g.record('2', id, at.Add(r.FirstByte), r.Duration-r.FirstByte, responsePayload(x, r.Trailer)); err != nil {
 		return fmt.Errorf("write .gor: exchange %d: %w", x.Seq, err)
 	}
 	return nil
 }
 
-// gorID returns the id of an exchange: its connection and its number.
+// gorID returns the id of an exchange: its connection and its number. Where the connection is not known that of its session stands in,
+// which so survives, or one of its own.
 func gorID(x *replay.Exchange) string {
 	conn := x.Conn
-	if conn == 0 {
-		conn = x.Seq<<16 | 1 // unknown: one of its own
+	switch {
+	case conn != 0:
+	case x.Session != "":
+		conn = hashOf(x.Session)
+	default:
+		conn = x.Seq<<16 | 1
 	}
 	return fmt.Sprintf("%016x%08x", conn, uint32(x.Seq))
 }
@@ -75,52 +80,57 @@ func gorHead(kind byte, id string, at time.Time, latency time.Duration) string {
 	return fmt.Sprintf("%c %s %d %d\n", kind, id, at.UnixNano(), max(0, latency))
 }
 
-func requestPayload(x *replay.Exchange) []byte {
+// requestPayload returns the request of x with a trailer, if one is wanted.
+func requestPayload(x *replay.Exchange, trailer replay.Header) []byte {
 	version := x.Proto
 	if !strings.HasPrefix(version, "HTTP/1.") {
 		version = "HTTP/1.1"
 	}
-	head := x.Method + " " + x.Target + " " + version + "\r\n"
-	p := payload(head, x.Header, x.Body, len(x.Body) > 0 || x.Header.Has("Content-Length") || x.Header.Has("Transfer-Encoding"))
+	head := oneLine(x.Method) + " " + oneLine(x.Target) + " " + version + "\r\n"
+	framed := len(x.Body)+len(trailer) > 0 || x.Header.Has("Content-Length") || x.Header.Has("Transfer-Encoding")
+	p := payload(head, x.Header, x.Body, trailer, framed)
 	if x.Host != "" {
-		p = proto.AddHeader(p, []byte("Host"), []byte(x.Host))
+		p = proto.AddHeader(p, []byte("Host"), []byte(oneLine(x.Host)))
 	}
 	return p
 }
 
-func responsePayload(x *replay.Exchange) []byte {
-	return answerPayload(x.Method, x.Response.Status, x.Response.Header, x.Response.Body)
+func responsePayload(x *replay.Exchange, trailer replay.Header) []byte {
+	return answerPayload(x.Method, x.Response.Status, x.Response.Header, x.Response.Body, trailer)
 }
 
-func answerPayload(method string, status int, h replay.Header, body []byte) []byte {
+func answerPayload(method string, status int, h replay.Header, body []byte, trailer replay.Header) []byte {
 	head := fmt.Sprintf("HTTP/1.1 %03d %s\r\n", status, http.StatusText(status))
-	// The length in the answer to HEAD, and in 304, speaks of a body that is not sent.
-	bodyless := method == http.MethodHead || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
-	return payload(head, h, body, !bodyless)
+	return payload(head, h, body, trailer, !bodyless(method, status))
 }
 
-// payload joins a message. framed says that its body needs a length that fits; a body that
-// holds the separator of the file is chunked in the middle of it, which readers that look for
-// the separator alone cannot mistake.
-func payload(head string, h replay.Header, body []byte, framed bool) []byte {
+// bodyless reports whether a response has no body whatever its header says: the length in the answer to HEAD, and in 304, speaks of one
+// that is not sent.
+func bodyless(method string, status int) bool {
+	return method == http.MethodHead || status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// payload joins a message. framed says that its body needs a length that fits. One that has a trailer is chunked; and so is a
+// body that holds the separator of the file, in the middle of it, which readers that look for the separator alone cannot mistake.
+func payload(head string, h replay.Header, body []byte, trailer replay.Header, framed bool) []byte {
 	var b bytes.Buffer
 	b.WriteString(head)
-	split := bytes.Contains(body, []byte(gorSeparator))
+	chunked := framed && (len(trailer) > 0 || bytes.Contains(body, []byte(gorSeparator)))
 	for _, f := range h {
 		if framed && (strings.EqualFold(f.Name, "Content-Length") || strings.EqualFold(f.Name, "Transfer-Encoding")) {
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s\r\n", oneLine(f.Name), oneLine(f.Value))
+		headerLine(&b, f)
 	}
 	switch {
 	case !framed:
-	case split:
+	case chunked:
 		b.WriteString("Transfer-Encoding: chunked\r\n")
 	default:
 		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
 	}
 	b.WriteString("\r\n")
-	if !split {
+	if !chunked {
 		b.Write(body)
 		return b.Bytes()
 	}
@@ -132,8 +142,16 @@ func payload(head string, h replay.Header, body []byte, framed bool) []byte {
 		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
 		body = body[n:]
 	}
-	b.WriteString("0\r\n\r\n")
+	b.WriteString("0\r\n")
+	for _, f := range trailer {
+		headerLine(&b, f)
+	}
+	b.WriteString("\r\n")
 	return b.Bytes()
+}
+
+func headerLine(b *bytes.Buffer, f replay.Field) {
+	fmt.Fprintf(b, "%s: %s\r\n", oneLine(f.Name), oneLine(f.Value))
 }
 
 var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")

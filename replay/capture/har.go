@@ -126,6 +126,7 @@ type (
 		Params   []harPair `json:"params,omitempty"`
 		Text     string    `json:"text"`
 		Encoding string    `json:"encoding,omitempty"` // base64; not in the standard, but written
+		Comment  string    `json:"comment,omitempty"`  // UnfitBody: bodySize counts more than the text
 	}
 	harContent struct {
 		Size     int64  `json:"size"`
@@ -205,9 +206,10 @@ func (r *harRequest) body(x *replay.Exchange) (err error) {
 	if x.Body, err = harText(text, p.Encoding); err != nil {
 		return fmt.Errorf("request postData: %w", err)
 	}
-	if len(x.Body) > 0 {
+	if len(x.Body) > 0 && p.Comment != UnfitBody {
 		x.Size = int64(len(x.Body))
 	}
+	x.Size = max(x.Size, int64(len(x.Body)))
 	if p.MimeType != "" && !x.Header.Has("Content-Type") {
 		x.Header = append(x.Header, replay.Field{Name: "Content-Type", Value: p.MimeType})
 	}

@@ -105,12 +105,15 @@ func (h *harWriter) entry(x *replay.Exchange) harEntry {
 	if x.Host != "" {
 		e.Request.Headers = append([]harPair{{"Host", x.Host}}, e.Request.Headers...)
 	}
-	if x.Conn != 0 {
+	if e.Connection = x.Session; x.Conn != 0 { // a session without a connection survives as one
 		e.Connection = fmt.Sprint(x.Conn)
 	}
 	if len(x.Body) > 0 {
 		text, encoding := harBody(x.Body)
 		e.Request.PostData = &harPostData{MimeType: x.Header.Get("Content-Type"), Text: text, Encoding: encoding}
+		if x.Truncated() {
+			e.Request.PostData.Comment = UnfitBody
+		}
 	}
 	if r := x.Response; r != nil {
 		e.Time = inMillis(r.Duration)

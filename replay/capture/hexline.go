@@ -22,7 +22,7 @@ func (m *Middleware) tell() {
 	for q := range m.in {
 		if a := q.answer; a != nil && err == nil {
 			head := gorHead('3', gorID(a.Exchange), a.Sent, a.Service)
-			q.text = hexLine(nil, head, answerPayload(a.Method, a.Status, a.Header, a.Body))
+			q.text = hexLine(nil, head, answerPayload(a.Method, a.Status, a.Header, a.Body, nil))
 		}
 		if err == nil {
 			_, err = w.Write(q.text)

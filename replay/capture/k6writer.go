@@ -48,6 +48,9 @@ func (k *k6Writer) Record(x *replay.Exchange) error {
 	if err := sendable(x); err != nil {
 		return err
 	}
+	if IsGRPC(x.Header.Get("Content-Type")) {
+		return Unfit{UnfitCall}
+	}
 	s := k.session(x)
 	before := s.code.Len()
 	if pause := x.At - s.end; s.code.Len() > 0 && pause >= time.Millisecond {
@@ -94,19 +97,20 @@ func (s *k6Session) call(x *replay.Exchange) {
 			body = "encoding.b64decode(" + quote(base64.StdEncoding.EncodeToString(x.Body)) + ")"
 		}
 	}
-	headers := make(map[string]string)
+	headers, spelt := make(map[string]string), make(map[string]string)
 	if x.Host != "" {
 		headers["Host"] = x.Host
 	}
 	for _, f := range endToEnd(x.Header) {
-		value, separator := f.Value, ", "
-		if strings.EqualFold(f.Name, "Cookie") {
+		separator, key := ", ", strings.ToLower(f.Name)
+		if key == "cookie" {
 			separator = "; "
 		}
-		if before, ok := headers[f.Name]; ok { // k6 takes one line of each name
-			value = before + separator + value
+		if name, ok := spelt[key]; ok { // k6 takes one line of each name, however that is spelt
+			headers[name] += separator + f.Value
+			continue
 		}
-		headers[f.Name] = value
+		spelt[key], headers[f.Name] = f.Name, f.Value
 	}
 	status := 0
 	if x.Response != nil {

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type message struct {
 	body   []byte // without transfer coding
 	size   int64  // bytes the body should have had, by its Content-Length
 	rest   []byte // what lies behind the message
+
+	trailer replay.Header
 }
 
 var errNoHead = errors.New("the head has no end")
@@ -46,7 +49,7 @@ func parseMessage(payload []byte, request bool, bodyless func(status int) bool) 
 	case !request && bodyless != nil && bodyless(statusOf(m.start)):
 		m.rest = body
 	case strings.EqualFold(coding, "chunked"):
-		m.body, m.rest, err = unchunk(body)
+		m.body, m.trailer, m.rest, err = unchunk(body)
 		m.size = int64(len(m.body))
 	case m.header.Has("Content-Length"):
 		n, convErr := strconv.ParseInt(strings.TrimSpace(m.header.Get("Content-Length")), 10, 64)
@@ -68,12 +71,12 @@ func (m message) request(x *replay.Exchange) {
 	x.Method, x.Target, x.Proto, _ = requestLine(m.start)
 	x.Host, x.Header = m.header.Get("Host"), m.header
 	x.Header.Del("Host")
-	x.Body, x.Size = bytes.Clone(m.body), m.size
+	x.Body, x.Size, x.Trailer = bytes.Clone(m.body), m.size, m.trailer
 }
 
 // response returns the message as a response, without its times.
 func (m message) response() *replay.Response {
-	return &replay.Response{Status: statusOf(m.start), Header: m.header, Body: bytes.Clone(m.body), Size: m.size}
+	return &replay.Response{Status: statusOf(m.start), Header: m.header, Body: bytes.Clone(m.body), Size: m.size, Trailer: m.trailer}
 }
 
 func parseHeader(b []byte) (replay.Header, error) {
@@ -99,17 +102,25 @@ func parseHeader(b []byte) (replay.Header, error) {
 }
 
 // unchunk decodes a chunked body. A body cut short yields what there is, and the error.
-func unchunk(b []byte) (body, rest []byte, err error) {
-	in := bytes.NewReader(b)
+func unchunk(b []byte) (body []byte, trailer replay.Header, rest []byte, err error) {
+	src := bytes.NewReader(b)
+	in := bufio.NewReader(src) // which the reader of chunks uses, and leaves behind the last one
 	body, err = io.ReadAll(httputil.NewChunkedReader(in))
 	if err != nil {
-		return body, nil, fmt.Errorf("chunked body: %w", err)
+		return body, nil, nil, fmt.Errorf("chunked body: %w", err)
 	}
-	// The reader stops at the last chunk; it has read ahead, so look for the end from there.
-	if end, full := proto.CheckChunked(b); full {
-		rest = b[end:]
+	rest = b[len(b)-src.Len()-in.Buffered():]
+	if after, ok := bytes.CutPrefix(rest, []byte("\r\n")); ok {
+		return body, nil, after, nil
 	}
-	return body, rest, nil
+	lines, after, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
+	if !ok {
+		return body, nil, nil, nil // it ends in the middle of its trailer
+	}
+	if trailer, err = parseHeader(lines); err != nil {
+		return body, nil, nil, fmt.Errorf("trailer: %w", err)
+	}
+	return body, trailer, after, nil
 }
 
 // requestLine splits "GET /a HTTP/1.1"; odd targets, even with blanks, stay whole.

@@ -104,12 +104,12 @@ func StartMiddleware(o MiddlewareOptions) (*Middleware, error) {
 
 // Show hands over an exchange with its recorded response. See replay.Middleware.
 func (m *Middleware) Show(x *replay.Exchange, until time.Time) (cause string) {
-	request := requestPayload(x)
+	request := requestPayload(x, nil)
 	e := &shown{id: gorID(x), x: x, sum: maphash.Bytes(m.seed, request), until: until, size: int64(bodies(x))}
 	at := m.o.Start.Add(x.At)
 	text := hexLine(nil, gorHead('1', e.id, at, x.Upload), request)
 	if r := x.Response; r != nil {
-		text = hexLine(text, gorHead('2', e.id, at.Add(r.FirstByte), r.Duration-r.FirstByte), responsePayload(x))
+		text = hexLine(text, gorHead('2', e.id, at.Add(r.FirstByte), r.Duration-r.FirstByte), responsePayload(x, nil))
 	}
 	return m.ask(question{text: text, size: int64(len(text))}, e)
 }
@@ -229,13 +229,16 @@ func (m *Middleware) answer(h gorHeader, payload []byte) (s replay.Shown, ok boo
 // request takes a request that came back.
 func (m *Middleware) request(e *shown, h gorHeader, payload []byte) (s replay.Shown, ok bool) {
 	if maphash.Bytes(m.seed, payload) != e.sum {
-		proto, lacking := e.x.Proto, e.x.Truncated()
+		proto, trailer, lacking := e.x.Proto, e.x.Trailer, e.x.Truncated()
 		if err := m.read(h, e.x, payload); err != nil {
 			m.garbled(err)
 			return m.settle(e, replay.MiddlewareGarbled), true
 		}
 		if proto != "" && proto[:min(len(proto), 7)] != "HTTP/1." { // which is not what it was shown
 			e.x.Proto = proto
+		}
+		if len(e.x.Trailer) == 0 { // nor this
+			e.x.Trailer = trailer
 		}
 		if lacking {
 			e.x.Size = max(e.x.Size, int64(len(e.x.Body))+1)
