@@ -62,6 +62,7 @@ type CaptureProgress struct {
 // Capture stands as a proxy in front of a service, or watches an interface, and records what passes until ctx ends.
 // Secrets are replaced before anything is written. It returns the ledger of the capture.
 func Capture(ctx context.Context, o CaptureOptions) (replay.Counts, error) {
+	forbidDumps()
 	if len(o.Interfaces) > 0 || o.Packets != "" {
 		return o.capturePackets(ctx)
 	}

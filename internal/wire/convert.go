@@ -56,6 +56,7 @@ func Formats() []capture.Format { return append([]capture.Format{FormatTape}, ca
 // Convert writes a recording in another format. What cannot be read or written, and what filters leave out, is counted.
 // What is no tape yet is redacted on the way.
 func Convert(ctx context.Context, o ConvertOptions) (done Converted, err error) {
+	forbidDumps()
 	rules, err := replay.NewRules(o.Rules.Filters, o.Rules.Rewrites)
 	if err != nil {
 		return done, Refused{err}
