@@ -45,7 +45,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer r.Close() //nolint:errcheck // it was only read
+		defer r.Close()                            //nolint:errcheck // it was only read
 		most := 40 * (1 + len(r.Manifest().Tapes)) // a manifest may name a tape twice
 		for n := range most + 1 {
 			x, err := r.Next()
