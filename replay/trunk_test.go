@@ -632,6 +632,34 @@ func TestASessionKeepsItsOrderOverHTTP2(t *testing.T) {
 	require.EqualValues(t, 2, traffic.Fidelity.Connections, "one for each shard")
 }
 
+// Streams of one connection that nobody can tell apart are one session, and yet are under way together again, if a busy session may spill.
+func TestStreamsThatOverlappedDoSoAgain(t *testing.T) {
+	const streams = 30
+	var here atomic.Int64
+	all := make(chan struct{})
+	url := clearText(t, true, func(_ http.ResponseWriter, r *http.Request) {
+		if here.Add(1) == streams {
+			close(all)
+		}
+		select {
+		case <-all: // nobody is answered before all have come
+		case <-r.Context().Done():
+		}
+	})
+	var xs []*Exchange
+	for i := range streams {
+		x := get("conn-1", time.Duration(i)*time.Millisecond, fmt.Sprint("/", i))
+		x.Conn, x.Response.Duration = 1, time.Second
+		xs = append(xs, x)
+	}
+	traffic, total := playOver(t, Config{
+		Open: opener(xs...), Targets: []string{url}, HTTP2: true, Traffic: gameday.TrafficPlan{Busy: "spill", Connections: connsRecorded, Timeout: gameday.Duration(time.Minute)},
+	}, false)
+	require.EqualValues(t, streams, total.Classes[gameday.ClassOK], "%+v", traffic.Worst)
+	require.EqualValues(t, streams-1, traffic.Fidelity.Spilled)
+	require.EqualValues(t, 1, traffic.Fidelity.Connections)
+}
+
 // A run that is stopped waits for nothing.
 func TestStopsWithHTTP2UnderWay(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
