@@ -55,6 +55,9 @@ are made up, at --source-rate.`,
 			if done.Unkept.Total() > 0 {
 				fmt.Fprintf(g.stdout, "written without what the format has no place for%s\n", causes(done.Unkept))
 			}
+			if err == nil {
+				noteUnsealed(g, args, o.To, o.Keys)
+			}
 			return failed(err)
 		},
 	}

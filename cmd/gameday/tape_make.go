@@ -112,6 +112,7 @@ func makeTape(g *global, r *tape.Recipe, keys *wire.Keys) func(*cobra.Command, [
 			fmt.Fprintf(g.stdout, "; left out: %s", strings.Join(left, ", "))
 		}
 		fmt.Fprintln(g.stdout)
+		noteUnsealed(g, args, r.To, *keys)
 		return nil
 	}
 }

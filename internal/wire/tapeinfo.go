@@ -57,7 +57,7 @@ func ShowTape(w io.Writer, path string, i tape.Info) error {
 		line("Damage", "%v", d)
 	}
 	if !i.Verified {
-		line("Checked", "its index alone: --verify reads every byte")
+		line("Checked", "%s: --verify reads every byte", map[bool]string{true: "its index alone", false: "the heads of its frames alone"}[i.Closed])
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
