@@ -135,7 +135,7 @@ func (o CaptureOptions) front(p capture.ProxyOptions) (tap *capture.Tap, serve f
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if p.Server == nil && strings.HasPrefix(o.To, "http://") {
+	if p.Server == nil && !o.secure() {
 		var relay *passive.Relay
 		if relay, err = passive.NewRelay(o.To, w, p.Options); err == nil {
 			return relay.Tap, relay.Serve, w, nil
@@ -147,6 +147,12 @@ func (o CaptureOptions) front(p capture.ProxyOptions) (tap *capture.Tap, serve f
 		}
 	}
 	return nil, nil, nil, errors.Join(err, closeMiddleware(p.Middleware), w.Close(), os.RemoveAll(o.Out))
+}
+
+// secure reports whether the service speaks TLS.
+func (o CaptureOptions) secure() bool {
+	to, err := capture.ParseService(o.To)
+	return err == nil && to.Scheme == "https"
 }
 
 // recording starts the tape of a capture, which its ledger calls source, and says how the capture is to go there.

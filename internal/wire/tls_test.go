@@ -81,3 +81,9 @@ func TestTLSFilesThatAreNoUse(t *testing.T) {
 		})
 	}
 }
+
+func TestASchemeIsKnownHoweverItIsWritten(t *testing.T) {
+	for service, secure := range map[string]bool{"http://shop": false, "HTTP://shop": false, "https://shop": true, "HTTPS://shop": true, "shop": false} {
+		require.Equal(t, secure, CaptureOptions{To: service}.secure(), service)
+	}
+}

@@ -30,6 +30,7 @@ func (r *Relay) open(hangUp context.CancelFunc) *passage {
 	r.opened++
 	p := &passage{relay: r, conn: newConn(r.collector, tcpstream.Conn{ID: r.opened, Opened: true}), hangUp: hangUp}
 	r.passages[p] = struct{}{}
+	p.settle() // for the capture may have ended since it was accepted
 	return p
 }
 
@@ -110,6 +111,9 @@ func (p *passage) settle() {
 
 const noService = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
+// lingerMax is how long a client that was refused may take to end: who closes before all was read takes the answer back.
+const lingerMax = time.Second
+
 // refuse answers the first request of a client whose service cannot be reached, as other reverse proxies do. It is recorded
 // without an answer.
 func (p *passage) refuse(ctx context.Context, client *net.TCPConn) {
@@ -117,14 +121,17 @@ func (p *passage) refuse(ctx context.Context, client *net.TCPConn) {
 	defer client.Close()
 	_ = client.SetDeadline(time.Now().Add(graceMax)) // fails only when the client is gone
 	defer context.AfterFunc(ctx, func() { _ = client.SetDeadline(time.Unix(1, 0)) })()
-	b := make([]byte, 32<<10)
-	for {
+	b := make([]byte, 4<<10)
+	for answered := false; ; {
 		switch asked, http1 := p.asked(); {
-		case asked && http1:
+		case answered || !asked:
+		case !http1:
+			return
+		default:
+			answered = true
 			_, _ = io.WriteString(client, noService) // who does not take it is gone
-			return
-		case asked:
-			return
+			_ = client.CloseWrite()
+			_ = client.SetReadDeadline(time.Now().Add(lingerMax))
 		}
 		n, err := client.Read(b)
 		if n > 0 {
@@ -146,5 +153,6 @@ func (p *passage) asked() (asked, http1 bool) {
 	if p.conn.h2 != nil {
 		return true, false
 	}
-	return len(p.conn.waiting) > 0 && p.conn.up == nil, true
+	up := p.conn.up
+	return len(p.conn.waiting) > 0 && (up == nil || up.x.Header.Get("Expect") != ""), true
 }

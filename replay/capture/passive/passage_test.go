@@ -3,6 +3,7 @@ package passive
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"testing"
 
@@ -82,4 +83,33 @@ func TestClientsForWhomThereIsNoRoomWait(t *testing.T) {
 	}
 	stop()
 	require.NoError(t, <-ended)
+}
+
+func TestAClientThatWasAcceptedAtTheEndIsHungUp(t *testing.T) {
+	r, err := NewRelay("http://127.0.0.1:1", nowhere{}, capture.Options{})
+	require.NoError(t, err)
+	over := make(chan struct{})
+	close(over)
+	require.NoError(t, r.drain(over))
+	hungUp := false
+	p := r.open(func() { hungUp = true })
+	require.True(t, hungUp, "or else it is waited for")
+	p.Close()
+	require.NoError(t, r.Close())
+}
+
+func TestDescriptorsBoundTheConnections(t *testing.T) {
+	for _, row := range []struct {
+		about       string
+		descriptors uint64
+		room        int
+	}{
+		{"as the system sets it", 1024, 384},
+		{"few", 256, 32},
+		{"none", 0, 1},
+		{"more than anybody takes", 1 << 20, passagesMax},
+		{"no bound", math.MaxUint64, passagesMax},
+	} {
+		t.Run(row.about, func(t *testing.T) { require.Equal(t, row.room, roomFor(row.descriptors)) })
+	}
 }

@@ -40,6 +40,8 @@ const (
 
 	// passagesMax bounds the connections at a time, of which each takes two descriptors; further ones wait to be accepted.
 	passagesMax = 1 << 15
+	// spareDescriptors are left for the tape, and for what a connection takes while it begins.
+	spareDescriptors = 256
 )
 
 // NewRelay starts a capture of the service at a base URL ("http://127.0.0.1:8080"). The caller runs Serve, which closes the
@@ -61,10 +63,17 @@ func NewRelay(service string, to replay.Recorder, o capture.Options) (*Relay, er
 	}
 	in := capture.NewIntake(to, o)
 	return &Relay{
-		Tap: in.Tap, service: host, links: linkproxy.New(linkproxy.Config{}), room: make(chan struct{}, passagesMax),
+		Tap: in.Tap, service: host, links: linkproxy.New(linkproxy.Config{}), room: make(chan struct{}, roomFor(descriptorsMax())),
 		collector: &collector{in: in, lines: newLines(), named: true, start: in.Start().UnixNano(), bodyMax: in.BodyMax()},
 		passages:  make(map[*passage]struct{}),
 	}, nil
+}
+
+// roomFor returns how many connections so many descriptors are enough for. Without any left a service would seem to be down, and
+// a tape could not be rotated.
+func roomFor(descriptors uint64) int {
+	free := max(descriptors, spareDescriptors+descriptors/4) - spareDescriptors
+	return int(min(max(free/2, 1), passagesMax))
 }
 
 // Close resets what passes, waits until everything captured is recorded, and returns the first error of the recorder.

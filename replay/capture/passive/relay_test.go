@@ -180,16 +180,25 @@ func TestARelayThatEndsLetsExchangesEnd(t *testing.T) {
 
 // A client of HTTP/2 is told nothing, for nobody speaks its language here.
 func TestAClientOfAServiceThatIsDownIsNotKeptWaiting(t *testing.T) {
-	for _, row := range []struct{ about, asked, answered string }{
-		{"by HTTP/1", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 502 "},
-		{"by HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", ""},
-		{"who ends at once", "", ""},
+	const get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+	for _, row := range []struct {
+		about, asked, answered string
+		counts                 replay.Counts
+	}{
+		{"by HTTP/1", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 502 ", replay.Counts{Captured: 1, Cut: 1}},
+		{
+			"who asks before it sends a body", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", "HTTP/1.1 502 ",
+			replay.Counts{Lost: replay.Tally{passive.LostBroken: 1}},
+		},
+		{"who does not wait for answers", strings.Repeat(get, 2000), "HTTP/1.1 502 ", replay.Counts{Captured: 2000, Cut: 2000}},
+		{"by HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", "", replay.Counts{}},
+		{"who ends at once", "", "", replay.Counts{}},
 	} {
 		t.Run(row.about, func(t *testing.T) {
 			l := listening(t)
 			require.NoError(t, l.Close())
 			var s shelf
-			addr, _, stop := relaying(t, l.Addr().String(), &s, capture.Options{})
+			addr, r, stop := relaying(t, l.Addr().String(), &s, capture.Options{})
 			client, err := net.Dial("tcp", addr)
 			require.NoError(t, err)
 			defer client.Close()
@@ -203,7 +212,9 @@ func TestAClientOfAServiceThatIsDownIsNotKeptWaiting(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, row.answered, string(answer[:min(len(answer), len(row.answered))]))
 			require.Equal(t, row.answered == "", len(answer) == 0)
+			require.NoError(t, client.Close())
 			require.NoError(t, stop())
+			require.Equal(t, row.counts, r.Counts())
 		})
 	}
 }
