@@ -59,6 +59,7 @@ Exit codes: 0 played as planned, 1 no request succeeded, or more answers are wro
 no such recording, 3 the load was not offered as planned, or nothing was sent, 5 error, 130 and 143 after a signal.`,
 		Example: `  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST
   gameday replay requests.gor.gz --to http://127.0.0.1:8080 --speed 2 --amplify 1.5
+  gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --rewrite 'POST /login $.password=pw-${$.user}'
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe POST --bind 'POST /orders $.order_id -> /orders/{}'
   gameday replay shop.gdtape --to http://127.0.0.1:8080 --unsafe 'POST /search/**' --unsafe 'POST /graphql'
   gameday replay shop.pcap --port 8080 --to http://127.0.0.1:8080

@@ -94,6 +94,7 @@ func newTapeRepair(g *global) *cobra.Command {
 			}
 			if err == nil {
 				fmt.Fprintf(g.stdout, "%d exchanges kept\n", made.Kept)
+				noteUnsealed(g, args, r.To, keys)
 			}
 			return failed(err)
 		},
