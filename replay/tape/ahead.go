@@ -43,6 +43,11 @@ func (b *batch) empty() bool {
 
 func readAhead(l *loader, first int) *ahead {
 	a := &ahead{batches: make(chan batch, aheadMax), stop: make(chan struct{})}
+	if l.hashes == nil { // else most frames are passed over
+		reading := *l.file
+		reading.r = &near{r: l.file.r}
+		l.file = &reading
+	}
 	send := func(b batch) bool {
 		if b.empty() {
 			return true
@@ -87,9 +92,7 @@ type loader struct {
 }
 
 func newLoader(f *file, index []entry, skip bool) *loader {
-	ahead := *f
-	ahead.r = &near{r: f.r}
-	l := &loader{file: &ahead, index: index, skip: skip, from: math.MinInt64}
+	l := &loader{file: f, index: index, skip: skip, from: math.MinInt64}
 	l.dec.library = &library{file: f, keep: refers(index), skip: skip}
 	return l
 }
