@@ -48,6 +48,7 @@ type feed struct {
 	complete atomic.Pointer[float64] // share of what was to be captured that is on the tape; nil when not known
 	source   Source
 	sight    Farsighted    // the source; nil when it does not know when sessions end
+	used     Recycler      // the source; nil when it takes nothing back
 	pass     int           // how often the tape has started, from 0
 	base     time.Duration // due time of the tape's zero in this pass
 	lastAt   time.Duration // of the newest exchange
@@ -138,6 +139,7 @@ func (f *feed) next(ctx context.Context) (*Exchange, error) {
 			}
 			f.audit(source)
 			f.sight, _ = source.(Farsighted)
+			f.used, _ = source.(Recycler)
 			f.source, f.count = source, 0
 			f.trails, f.scripts = make(map[string]*trail), make(map[uint64]*script)
 			_, f.editor.speaks = source.(Chronicle)
@@ -155,6 +157,7 @@ func (f *feed) next(ctx context.Context) (*Exchange, error) {
 			}
 			return nil, nil
 		case err == nil && (x.At < f.plan.start || f.detour == nil && f.rules.prepare(x) != ""): // else behind the detour
+			f.recycle(x)
 			continue
 		case err == nil:
 			f.count++
@@ -245,5 +248,15 @@ func (f *feed) exchange(t *trail, x *Exchange, due time.Duration, skip string) {
 	for _, v := range t.voices {
 		f.add(s, v.shift, v)
 		f.copyRequest(t, v, s)
+	}
+	if req.watched == nil && req.script == nil {
+		f.recycle(x)
+	}
+}
+
+// recycle gives back an exchange that nothing holds that was made of it. A middleware may hold any.
+func (f *feed) recycle(x *Exchange) {
+	if f.used != nil && f.detour == nil {
+		f.used.Recycle(x)
 	}
 }

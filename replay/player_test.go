@@ -1,11 +1,14 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +20,7 @@ import (
 	"github.com/gameday-dev/gameday/internal/hist"
 )
 
-// reel is a Source over a slice.
+// reel is a Source over a slice. What is given back to it turns into something else, at once.
 type reel struct {
 	xs []*Exchange
 	i  int
@@ -29,7 +32,31 @@ func (r *reel) Next() (*Exchange, error) {
 	}
 	r.i++
 	x := *r.xs[r.i-1]
+	x.Header, x.Trailer, x.Body = slices.Clone(x.Header), slices.Clone(x.Trailer), bytes.Clone(x.Body)
+	if x.Response != nil {
+		a := *x.Response
+		a.Header, a.Trailer, a.Body = slices.Clone(a.Header), slices.Clone(a.Trailer), bytes.Clone(a.Body)
+		x.Response = &a
+	}
 	return &x, nil
+}
+
+// Recycle does what a source may do, before it is due.
+func (r *reel) Recycle(x *Exchange) {
+	spoil := func(h Header, body []byte) {
+		for i := range h {
+			h[i] = Field{"Recycled", "recycled"}
+		}
+		for i := range body {
+			body[i] = '!'
+		}
+	}
+	spoil(x.Header, x.Body)
+	if x.Response != nil {
+		spoil(x.Response.Header, x.Response.Body)
+		*x.Response = Response{Status: 599}
+	}
+	*x = Exchange{Session: "recycled", Method: "RECYCLE", Target: "/recycled", At: math.MaxInt64, Response: x.Response}
 }
 
 func opener(xs ...*Exchange) func() (Source, error) {

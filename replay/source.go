@@ -5,7 +5,7 @@ import "time"
 // A Source yields captured exchanges: a tape, a .gor file, an access log.
 type Source interface {
 	// Next returns the next exchange in order of Exchange.At, or io.EOF after the last one.
-	// The caller owns what it gets; nothing is reused. Any other error is final, except
+	// The caller owns what it gets; nothing is reused that is not given back (see [Recycler]). Any other error is final, except
 	// where the source documents that reading can go on.
 	Next() (*Exchange, error)
 }
@@ -29,6 +29,14 @@ type Farsighted interface {
 	// LastOf returns a time after which the source has no exchange of a session; the largest there is where that is not
 	// known. Who calls it calls Next, from the same goroutine.
 	LastOf(session string) time.Duration
+}
+
+// A Recycler is a Source that makes exchanges of those that nobody needs any more. Callers find the ability by assertion.
+type Recycler interface {
+	// Recycle takes back what Next or NextEvent returned, once: the exchange, its response, and header lines and bodies of
+	// both will be written over. Strings never are, so who needs some of them need not copy them. Who calls it calls Next, from
+	// the same goroutine.
+	Recycle(x *Exchange)
 }
 
 // A Recorder takes exchanges, in the order of their completion: the reader of what it

@@ -79,6 +79,8 @@ func readTape(path string, most int, wanted func(*replay.Exchange) bool) (all []
 		}
 		if wanted(x) {
 			all = append(all, x)
+		} else {
+			in.Recycle(x)
 		}
 	}
 	return all, nil

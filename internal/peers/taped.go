@@ -116,7 +116,7 @@ func storedIn(forms []stored) section {
 	s := section{
 		title: "A tape on disk, and reading it",
 		text: fmt.Sprintf("`%s` in four forms, answers and bodies included. Packed: as a capture leaves it. As recorded: a frame is written every 100 ms, so that a crash loses no more. .gor.gz is gor's file with gor's compression. "+
-			"Decoding is CPU time of reading it %d times, of which every byte is checked and every exchange made; MB are those before compression. gor has no way to read and do nothing else.", shopTape, decodings),
+			"Decoding is CPU time of reading it %d times, of which every byte is checked and every exchange made, and given back as a replay does; MB are those before compression. gor has no way to read and do nothing else.", shopTape, decodings),
 		head: []string{"form", "size", "bytes per record", "records per frame", "decoded per second of CPU", "CPU per record", "other load, cores"},
 	}
 	var packed float64

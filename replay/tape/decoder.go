@@ -23,7 +23,10 @@ type decoder struct {
 	seq   uint64
 
 	// Exchanges, header lines, strings and bodies are cut from small slabs, which are written once. So there are few
-	// allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not their frame.
+	// allocations, and an exchange that is kept for long keeps some kilobytes of its neighbours, and not their frame. All but
+	// strings are cut from exchanges that were given back, while there are any.
+	spent  <-chan []*replay.Exchange // nil where none are given back
+	again  []*replay.Exchange        // of them, those in hand
 	both   []both
 	fields []replay.Field
 	texts  []byte
@@ -48,17 +51,42 @@ const (
 	bodySlab  = 16 << 10
 )
 
-func (d *decoder) newBoth() *both {
+// newExchange returns an exchange and a response for it. Header lines and bodies that they have are there to be written over.
+func (d *decoder) newExchange() (*replay.Exchange, *replay.Response) {
+	if len(d.again) == 0 {
+		select {
+		case d.again = <-d.spent:
+		default:
+			return d.newBoth()
+		}
+	}
+	x := d.again[len(d.again)-1]
+	d.again = d.again[:len(d.again)-1]
+	r := x.Response
+	if r == nil {
+		r = new(replay.Response)
+	}
+	*x = replay.Exchange{Header: x.Header, Body: x.Body}
+	*r = replay.Response{Header: r.Header, Body: r.Body}
+	return x, r
+}
+
+func (d *decoder) newBoth() (*replay.Exchange, *replay.Response) {
 	if len(d.both) == 0 {
 		d.both = make([]both, bothSlab)
 	}
 	b := &d.both[0]
 	d.both = d.both[1:]
-	return b
+	return &b.x, &b.r
 }
 
-// newHeader returns n lines; adding to them does not touch their neighbours.
-func (d *decoder) newHeader(n int) replay.Header {
+// newHeader returns n lines, in the place of old ones if they fit; adding to them does not touch their neighbours. What is
+// larger than slabs are for is not used again: it would be kept for all the small ones to come.
+func (d *decoder) newHeader(old replay.Header, n int) replay.Header {
+	if most := cap(old); n <= most && most <= fieldSlab/4 {
+		clear(old[n:most]) // their strings can go
+		return old[:n]
+	}
 	if n > len(d.fields) {
 		if n > fieldSlab/4 {
 			return make(replay.Header, n)
@@ -68,6 +96,14 @@ func (d *decoder) newHeader(n int) replay.Header {
 	h := d.fields[:n:n]
 	d.fields = d.fields[n:]
 	return h
+}
+
+// newBody returns a copy of b, as newHeader does.
+func (d *decoder) newBody(old, b []byte) []byte {
+	if most := cap(old); len(b) <= most && most <= bodySlab/4 {
+		return append(old[:0], b...)
+	}
+	return carve(&d.bodies, b, bodySlab)
 }
 
 // text returns a copy of b.

@@ -19,8 +19,7 @@ type fields struct {
 func (f *fields) left() int { return len(f.b) - f.at }
 
 func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
-	both := f.d.newBoth()
-	x := &both.x
+	x, r := f.d.newExchange()
 	flags := f.uvarint()
 	f.d.at += time.Duration(f.varint())
 	f.d.seq += uint64(f.varint())
@@ -33,21 +32,20 @@ func (f *fields) exchange(bodies []byte) (*replay.Exchange, error) {
 	x.Host = f.string()
 	x.Proto = f.string()
 	x.ShapeOnly = flags&bitShape != 0
-	x.Header = f.header()
-	x.Body, x.Size, bodies = f.body(bodies, flags&bitBodyElsewhere != 0)
+	x.Header = f.header(x.Header)
+	x.Body, x.Size, bodies = f.body(x.Body, bodies, flags&bitBodyElsewhere != 0)
 	if flags&bitTrailer != 0 {
-		x.Trailer = f.header()
+		x.Trailer = f.header(nil)
 	}
 	if flags&bitResponse != 0 {
-		r := &both.r
 		r.Cut = flags&bitCut != 0
 		r.Status = int(f.uvarint())
 		r.FirstByte = time.Duration(f.varint())
 		r.Duration = time.Duration(f.varint())
-		r.Header = f.header()
-		r.Body, r.Size, bodies = f.body(bodies, flags&bitResponseBodyElsewhere != 0)
+		r.Header = f.header(r.Header)
+		r.Body, r.Size, bodies = f.body(r.Body, bodies, flags&bitResponseBodyElsewhere != 0)
 		if flags&bitResponseTrailer != 0 {
-			r.Trailer = f.header()
+			r.Trailer = f.header(nil)
 		}
 		x.Response = r
 	}
@@ -72,7 +70,7 @@ func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
 	m.Kind = replay.MessageKind(f.uvarint())
 	n, missing := f.bodySize()
-	m.Body, bodies = f.inline(bodies, n)
+	m.Body, bodies = f.inline(nil, bodies, n)
 	m.Size = int64(n + missing)
 	if f.err == nil && (f.left() > 0 || len(bodies) > 0) {
 		f.fail("bytes left over")
@@ -163,7 +161,7 @@ func (f *fields) newString(n uint64) string {
 	return s
 }
 
-func (f *fields) header() replay.Header {
+func (f *fields) header(old replay.Header) replay.Header {
 	n := f.uvarint()
 	if n > headersMax || n > uint64(f.left()) { // a line takes at least two bytes
 		f.fail("too many header lines")
@@ -172,7 +170,7 @@ func (f *fields) header() replay.Header {
 	if n == 0 {
 		return nil
 	}
-	h := f.d.newHeader(int(n))
+	h := f.d.newHeader(old, int(n))
 	for i := range h {
 		h[i].Name = f.string()
 		h[i].Value = f.string()
@@ -180,13 +178,13 @@ func (f *fields) header() replay.Header {
 	return h
 }
 
-// body takes a body of an exchange, from b unless it stands elsewhere. Those of exchanges alone are referred to.
-func (f *fields) body(b []byte, elsewhere bool) (body []byte, whole int64, rest []byte) {
+// body takes a body of an exchange, in the place of an old one if it fits: from b unless it stands elsewhere. Those of exchanges alone are referred to.
+func (f *fields) body(old, b []byte, elsewhere bool) (body []byte, whole int64, rest []byte) {
 	n, missing := f.bodySize()
 	if elsewhere {
 		return f.referred(n), int64(n + missing), b
 	}
-	body, rest = f.inline(b, n)
+	body, rest = f.inline(old, b, n)
 	if d := f.d; len(body) > 0 && d.library != nil {
 		d.library.add(place{d.frame, uint64(len(d.payload) - len(d.rest) - len(b))}, body)
 	}
@@ -201,15 +199,15 @@ func (f *fields) bodySize() (n, missing uint64) {
 	return n, missing
 }
 
-// inline returns a copy of n bytes from b.
-func (f *fields) inline(b []byte, n uint64) (body, rest []byte) {
+// inline returns a copy of n bytes from b, in the place of an old one if it fits.
+func (f *fields) inline(old, b []byte, n uint64) (body, rest []byte) {
 	if n > uint64(len(b)) {
 		f.fail("body too long")
 	}
 	if f.err != nil || n == 0 {
 		return nil, b
 	}
-	return carve(&f.d.bodies, b[:n], bodySlab), b[n:]
+	return f.d.newBody(old, b[:n]), b[n:]
 }
 
 // referredMax bounds what the bodies take that one frame refers to. A frame is closed once they take RecordMax.

@@ -64,6 +64,7 @@ type Reader struct {
 	said      []*replay.Message  // the same, where they are wanted
 	events    bool               // they are
 	heldBytes int
+	spent     []*replay.Exchange // given back, until they are a batch
 	last      time.Duration
 	unordered int64
 	err       error // what Next returns once held is empty
@@ -73,6 +74,7 @@ var (
 	_ replay.Chronicle  = (*Reader)(nil)
 	_ replay.Audited    = (*Reader)(nil)
 	_ replay.Farsighted = (*Reader)(nil)
+	_ replay.Recycler   = (*Reader)(nil)
 )
 
 // Open opens a tape, closed or cut short, for reading. The caller closes the Reader.
@@ -144,7 +146,7 @@ func (r *Reader) Unordered() int64 { return r.unordered }
 // Close releases the file. Exchanges that were returned stay valid.
 func (r *Reader) Close() error {
 	r.rest()
-	r.err, r.held, r.said = os.ErrClosed, nil, nil
+	r.err, r.held, r.said, r.spent = os.ErrClosed, nil, nil, nil
 	r.zstd.Close()
 	if r.closer == nil {
 		return nil
@@ -199,6 +201,23 @@ func (r *Reader) take() (*replay.Exchange, error) {
 	}
 	r.last = max(r.last, x.At)
 	return x, nil
+}
+
+// Recycle implements replay.Recycler.
+func (r *Reader) Recycle(x *replay.Exchange) {
+	if r.ahead == nil {
+		return
+	}
+	if r.spent == nil {
+		r.spent = make([]*replay.Exchange, 0, batchMax)
+	}
+	if r.spent = append(r.spent, x); len(r.spent) == batchMax {
+		select {
+		case r.ahead.spent <- r.spent:
+		default: // there are enough
+		}
+		r.spent = nil
+	}
 }
 
 // NextEvent is Next for who wants the messages, too: in order of time with the exchanges, and each behind its own.

@@ -52,6 +52,7 @@ func (t *openTape) at() time.Duration {
 var (
 	_ replay.Chronicle = (*ReelReader)(nil)
 	_ replay.Audited   = (*ReelReader)(nil)
+	_ replay.Recycler  = (*ReelReader)(nil)
 )
 
 // OpenReel opens a reel that is complete, is being recorded, or whose recorder was killed. The caller closes it.
@@ -146,6 +147,13 @@ func (r *ReelReader) Next() (*replay.Exchange, error) {
 func (r *ReelReader) NextEvent() (*replay.Exchange, *replay.Message, error) {
 	r.events = true
 	return r.any()
+}
+
+// Recycle implements replay.Recycler. One of the tapes that are open makes an exchange of x, whichever had it.
+func (r *ReelReader) Recycle(x *replay.Exchange) {
+	if n := len(r.open); n > 0 {
+		r.open[n-1].r.Recycle(x)
+	}
 }
 
 func (r *ReelReader) any() (*replay.Exchange, *replay.Message, error) {
