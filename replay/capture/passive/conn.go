@@ -32,6 +32,8 @@ type conn struct {
 	spoke   bool // and a message among them
 	ended   bool // one direction
 
+	headless bool // the last request broke off in its head, and is lost
+
 	firstAcked int64 // of the first request; -1 before it
 	gap        bool  // requests may be missing before the next one
 	gaps       bool  // there was such a gap
@@ -167,6 +169,7 @@ func (k *conn) endRequests(at int64, how tcpstream.End) {
 		k.emit(e)
 	case k.req.underway():
 		k.c.lose(at, why)
+		k.spoke, k.headless = true, true
 	}
 	k.req.drop()
 	k.req.state = switched

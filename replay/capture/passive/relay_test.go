@@ -111,6 +111,18 @@ func TestARelayPassesEveryByteAsItComes(t *testing.T) {
 			replay.Counts{Captured: 1},
 		},
 		{
+			"a head that is never whole",
+			"GET /a HTTP/1.1\r\nHo", "",
+			[]string{},
+			replay.Counts{Lost: replay.Tally{passive.LostBroken: 1}},
+		},
+		{
+			"and one that is refused before",
+			"GET /a HTTP/1.1\r\nHo", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+			[]string{},
+			replay.Counts{Lost: replay.Tally{passive.LostBroken: 1}},
+		},
+		{
 			"what is no HTTP",
 			"\x16\x03\x01 hello?\n", "\x00 who is there?\n",
 			[]string{},

@@ -56,6 +56,8 @@ func switches(method string, status int) bool {
 // orphan counts a response whose request is not known.
 func (k *conn) orphan(first place) {
 	switch {
+	case k.headless || k.up == nil && k.req.underway():
+		// It answers a request that has not come whole, as a server does that waited for long enough: that one is counted.
 	case k.unpaired || k.unsure && len(k.waiting) > 0 && !k.gap:
 		// Its request was captured, and is recorded without it.
 	case !k.tcp.Opened && (k.firstAcked < 0 || first.offset < k.firstAcked):
