@@ -300,6 +300,21 @@ func TestMiddlewareDecidesWhatBecomesOfMessages(t *testing.T) {
 }
 
 // TestMiddlewareSeesLiveAnswers: what goreplay's own example does, an alias for each token, over two sessions.
+// TestMiddlewareLeavesAloneWhatItIsNotShown: a message of goreplay's protocol has no place for all of an exchange.
+func TestMiddlewareLeavesAloneWhatItIsNotShown(t *testing.T) {
+	x := numbered(1)[0]
+	trailer := replay.Header{{Name: "X-Sum", Value: "1"}}
+	x.Proto, x.Size, x.Trailer, x.Response.Trailer, x.Response.Cut = "HTTP/2.0", 9, trailer, trailer, true
+	fates, _, _, err := through(t, "rewrite", capture.MiddlewareOptions{Responses: true, Start: time.Unix(1_700_000_000, 0)}, []time.Duration{time.Minute}, x)
+	require.NoError(t, err)
+	require.Equal(t, []string{"GET /v2/even 200 x"}, fates)
+	require.Equal(t, "HTTP/2.0", x.Proto)
+	require.True(t, x.Truncated())
+	require.Equal(t, trailer, x.Trailer)
+	require.Equal(t, trailer, x.Response.Trailer)
+	require.True(t, x.Response.Cut)
+}
+
 func TestMiddlewareSeesLiveAnswers(t *testing.T) {
 	t.Parallel()
 	var asked []string
