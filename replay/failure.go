@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/net/http2"
+
 	gameday "github.com/gameday-dev/gameday"
 )
 
@@ -22,6 +24,8 @@ const (
 	failedTLS      = "TLS"
 	failedDial     = "connection timed out"
 	failedProtocol = "no proper answer"
+	failedStream   = "stream reset"          // by the server: of HTTP/2
+	failedGone     = "server went away"      // and said so, over HTTP/2
 	failedTurned   = "refused by the server" // which did nothing with it, twice
 )
 
@@ -60,7 +64,13 @@ func broken(err error) string {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var timeout net.Error
+	var reset errReset
+	var resetByHTTP http2.StreamError // that of net/http is like it
 	switch {
+	case errors.Is(err, errGoAway):
+		return failedGone
+	case errors.As(err, &reset), errors.As(err, &resetByHTTP):
+		return failedStream
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT): // of a Unix socket
 		return failedRefused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

@@ -39,6 +39,9 @@ func TestFailuresHaveFewNames(t *testing.T) {
 		{"no such host", dial(&net.DNSError{Name: "shop"}), gameday.ClassError, 0, "name not resolved"},
 		{"nobody knows who answers", outcome{err: x509.UnknownAuthorityError{}}, gameday.ClassError, 0, "TLS"},
 		{"nobody answered the door", dial(os.ErrDeadlineExceeded), gameday.ClassError, 0, "connection timed out"},
+		{"the server broke one off of many", outcome{err: errReset(http2.ErrCodeInternal)}, gameday.ClassError, 0, "stream reset"},
+		{"as net/http says it", outcome{err: fmt.Errorf("read: %w", http2.StreamError{Code: http2.ErrCodeInternal})}, gameday.ClassError, 0, "stream reset"},
+		{"the server said that it goes", outcome{err: fmt.Errorf("%w (GOAWAY)", errGoAway)}, gameday.ClassError, 0, "server went away"},
 		{"the server would not take it", outcome{err: errReset(http2.ErrCodeRefusedStream), refused: true}, gameday.ClassError, 0, "refused by the server"},
 		{"what it says is no HTTP", outcome{err: errors.New(`not an HTTP/1 response: "hello"`)}, gameday.ClassError, 0, "no proper answer"},
 	} {

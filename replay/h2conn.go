@@ -82,6 +82,9 @@ const (
 	pingAnswered               // and the server has answered no request since
 )
 
+// errGoAway says that a server ends the connection in an orderly way.
+var errGoAway = errors.New("server goes")
+
 // An h2guest is told what becomes of streams.
 type h2guest interface {
 	// streamHeard says that the answer of a stream begins.

@@ -268,7 +268,7 @@ func (h *h2conn) set(s http2.Setting) error {
 // takeGoAway gives back the streams that the server has not looked at. The others go on.
 func (h *h2conn) takeGoAway(f *http2.GoAwayFrame) {
 	h.draining = true
-	h.goAway = fmt.Errorf("server goes (GOAWAY %s %.*q)", f.ErrCode, h2Debug, f.DebugData())
+	h.goAway = fmt.Errorf("%w (GOAWAY %s %.*q)", errGoAway, f.ErrCode, h2Debug, f.DebugData())
 	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
 		if id > f.LastStreamID { // a server that is not content with the very first request will hardly be with its second coming
 			h.drop(h.streams[id], h.goAway, id > 1 || f.ErrCode == http2.ErrCodeNo)

@@ -192,7 +192,7 @@ func TestServersThatBreakOff(t *testing.T) {
 				_, _, _ = p.request()
 			}
 			_ = p.WriteGoAway(3, http2.ErrCodeNo, nil)
-		}, 0, map[string]int64{failedProtocol: 2}, 0, 1},
+		}, 0, map[string]int64{failedGone: 2}, 0, 1},
 		{"a refused stream is sent again", "POST", 2, func(n int, p *h2peer) {
 			id, _, _ := p.request()
 			_ = p.WriteRSTStream(id, http2.ErrCodeRefusedStream)
@@ -202,7 +202,7 @@ func TestServersThatBreakOff(t *testing.T) {
 			id, _, _ := p.request()
 			_ = p.WriteRSTStream(id, http2.ErrCodeInternal)
 			p.serveAll()
-		}, 1, map[string]int64{failedProtocol: 1}, 0, 1},
+		}, 1, map[string]int64{failedStream: 1}, 0, 1},
 		{"a connection that ends with half a frame", "GET", 2, func(n int, p *h2peer) {
 			for range 2 {
 				_, _, _ = p.request()
