@@ -19,6 +19,9 @@ func FuzzRecords(f *testing.F) {
 			if err != nil || r == (decoded{}) {
 				return
 			}
+			if r.exchange != nil { // the next is made of it
+				d.again = append(d.again, r.exchange)
+			}
 		}
 	})
 }
