@@ -92,7 +92,7 @@ func (s *sessions) bind(credential, name string) {
 	if len(s.young) >= credentialsMax {
 		s.old, s.young = s.young, make(map[string]string)
 	}
-	s.young[credential] = name
+	s.young[strings.Clone(credential)] = strings.Clone(name) // or they would hold the records that they stand in
 }
 
 func cookieValue(h replay.Header, name string) string {
