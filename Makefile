@@ -6,7 +6,7 @@ LONG  ?=
 DEMO  ?= scenarios/library/zone-outage.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint race fuzz bench bench-peers peers-capture demo e2e track-record golden clean
+.PHONY: help build test lint race fuzz bench bench-peers peers-capture peers-shop demo e2e track-record golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ bench-peers: build ## measure gameday beside its peers, as root; writes docs/per
 
 peers-capture: ## capture hard traffic with gor v1.3.2 beside us, in network namespaces; shows both scores
 	sh internal/tools/peers/capture.sh
+
+peers-shop: build ## exchange recordings of the running supermarket with gor v1.3.2, both ways, as root
+	sh internal/tools/peers/supermarket.sh
 
 demo: build ## run a whole game day and print where its report is
 	bin/gameday run $(DEMO)
