@@ -61,8 +61,11 @@ func (f *flow) run() {
 		if n > 0 {
 			c.data = c.space[:n]
 			f.conn.link.bytes[f.dir].Add(int64(n))
-			f.conn.watcher.Pass(f.dir, c.data)
+			more := f.conn.watcher.Pass(f.dir, c.data)
 			c = f.forward(c)
+			if !more {
+				f.conn.hangUp()
+			}
 		}
 		if err != nil {
 			c.free()

@@ -68,7 +68,7 @@ func (a *lane) hasRoom() bool {
 	return a.first == nil
 }
 
-// read takes what one read brings.
+// read takes what one read brings, and hangs up behind it when the watcher asks for that.
 func (a *lane) read() {
 	l := a.relay.loop
 	n, errno := descriptor.Receive(a.from, l.spare.space)
@@ -90,7 +90,9 @@ func (a *lane) read() {
 	a.readable = n == len(l.spare.space) || a.ending
 	data := l.spare.space[:n]
 	a.flow.conn.link.bytes[a.flow.dir].Add(int64(n))
-	a.flow.conn.watcher.Pass(a.flow.dir, data)
+	if !a.flow.conn.watcher.Pass(a.flow.dir, data) {
+		defer a.relay.cease()
+	}
 	if a.shape.late() {
 		c := l.keep(data)
 		c.read = time.Now()

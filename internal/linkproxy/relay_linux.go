@@ -97,15 +97,20 @@ func (r *relay) abort() bool {
 func (r *relay) hangUp() bool {
 	r.loop.mu.Lock()
 	defer r.loop.mu.Unlock()
+	r.cease()
+	return !r.left
+}
+
+// cease ends both directions behind what is held back; the mutex is held.
+func (r *relay) cease() {
 	for i := range r.lanes {
 		if r.closed {
-			break
+			return
 		}
 		a := &r.lanes[i]
 		a.readable, a.over = false, true
 		a.finish()
 	}
-	return !r.left
 }
 
 // end closes a connection of which both directions are over; the mutex is held.

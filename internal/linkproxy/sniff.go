@@ -48,12 +48,13 @@ func isHTTP1Request(data []byte) bool {
 }
 
 // Pass looks at bytes of one direction.
-func (s *sniffer) Pass(d Direction, data []byte) {
+func (s *sniffer) Pass(d Direction, data []byte) bool {
 	if d == Request {
 		s.request(data)
 	} else {
 		s.response(data)
 	}
+	return true
 }
 
 // End does nothing: what was not answered may be yet.

@@ -9,7 +9,8 @@ import (
 // direction come one after the other; those for the two directions may come at the same time.
 type Watcher interface {
 	// Pass is given bytes as they were read, before they go on. They are valid, and must stay as they are, during the call.
-	Pass(d Direction, data []byte)
+	// When it returns false, both sides are told of the end behind these bytes, and nothing more is read.
+	Pass(d Direction, data []byte) bool
 	// End is called when the source of a direction has ended in order, behind its last bytes.
 	End(d Direction)
 	// Close is called once, when nothing passes any more. A direction that has not ended until then was broken off.

@@ -20,10 +20,11 @@ type notes struct {
 	closed int
 }
 
-func (n *notes) Pass(d Direction, data []byte) {
+func (n *notes) Pass(d Direction, data []byte) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.passed[d] += string(data)
+	return string(data) != "the last"
 }
 
 func (n *notes) End(d Direction) {
@@ -129,6 +130,13 @@ func TestAWatcherSeesWhatPasses(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, rest)
 		}, false, false, "", false},
+		{"the watcher has seen enough: what is behind it goes nowhere", func(t *testing.T, _ *Proxy, c *carried) {
+			_, err := io.WriteString(c.service, "the last")
+			require.NoError(t, err)
+			rest, err := io.ReadAll(c.service)
+			require.NoError(t, err)
+			require.Empty(t, rest)
+		}, false, false, "the last", false},
 		{"the proxy closes", func(_ *testing.T, p *Proxy, _ *carried) { p.Close() }, false, false, "", true},
 	} {
 		t.Run(row.about, func(t *testing.T) {

@@ -35,8 +35,9 @@ func (r *Relay) open(hangUp context.CancelFunc) *passage {
 }
 
 // Pass reads what one side says, before the other hears it: when a client has an answer, what it learnt from it is known here.
-func (p *passage) Pass(d linkproxy.Direction, data []byte) {
-	p.read(func(at int64) {
+// It hangs up behind the last exchange of a capture that ends, before the client can ask for more.
+func (p *passage) Pass(d linkproxy.Direction, data []byte) bool {
+	return !p.read(func(at int64) {
 		to := towards(d)
 		p.conn.Data(tcpstream.Segment{Direction: to, At: at, Offset: p.passed[to], Acked: p.passed[1-to], Data: data})
 		p.passed[to] += int64(len(data))
@@ -81,12 +82,13 @@ func towards(d linkproxy.Direction) tcpstream.Direction {
 
 // read does something with what passes, now. What fails in it, a filter of the caller's for example, is not to break the
 // traffic: the connection passes unread from then on.
-func (p *passage) read(do func(at int64)) {
+// It reports whether the connection is to end.
+func (p *passage) read(do func(at int64)) (over bool) {
 	r := p.relay
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.broken {
-		return
+		return p.settle()
 	}
 	at := time.Now().UnixNano()
 	defer func() {
@@ -97,16 +99,19 @@ func (p *passage) read(do func(at int64)) {
 				r.failed = fmt.Errorf("read what passes: panic: %v", why)
 			}
 		}
-		p.settle()
+		over = p.settle()
 	}()
 	do(at)
+	return // what is known behind it
 }
 
-// settle hangs up when the capture ends and nothing is under way here. The relay's mutex is held.
-func (p *passage) settle() {
-	if p.relay.ending && (p.broken || !p.conn.busy()) {
+// settle hangs up when the capture ends and nothing is under way here, and reports whether that is so. The relay's mutex is held.
+func (p *passage) settle() (over bool) {
+	over = p.relay.ending && (p.broken || !p.conn.busy())
+	if over {
 		p.hangUp()
 	}
+	return over
 }
 
 const noService = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
