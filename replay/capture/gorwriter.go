@@ -150,8 +150,11 @@ func payload(head string, h replay.Header, body []byte, trailer replay.Header, f
 	return b.Bytes()
 }
 
+// headerLine writes one line. Those whose name is none would keep readers from the whole message, and are left out.
 func headerLine(b *bytes.Buffer, f replay.Field) {
-	fmt.Fprintf(b, "%s: %s\r\n", oneLine(f.Name), oneLine(f.Value))
+	if isName(f.Name) {
+		fmt.Fprintf(b, "%s: %s\r\n", f.Name, oneLine(f.Value))
+	}
 }
 
 var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")

@@ -135,6 +135,9 @@ func requestLine(line string) (method, target, version string, ok bool) {
 	return method, rest, version, rest != ""
 }
 
+// isName reports whether a header line can have such a name.
+func isName(s string) bool { return s != "" && isToken(s) }
+
 func isToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {

@@ -20,7 +20,7 @@ const (
 	UnkeptShape    = "that headers and bodies are not known" // see replay.Exchange.ShapeOnly
 	UnkeptTarget   = "form of the target"                    // it is no path, or has a fragment
 	UnkeptHost     = "absence of a host"                     // one had to be made up
-	UnkeptBytes    = "bytes that are no text"                // in a header line or in the target
+	UnkeptBytes    = "bytes that are no text"                // in a header line or in the target; or a header line whose name is none
 )
 
 // Unkept says of the exchanges that an Exporter writes, in their order, what its format does not keep of them.
@@ -87,11 +87,9 @@ func (u *Unkept) garbles(x *replay.Exchange, r *replay.Response) bool {
 	if u.format == FormatGor || u.format == FormatHAR {
 		lines = slices.Concat(lines, r.Header, x.Trailer, r.Trailer)
 	}
-	lines = append(slices.Clip(lines), replay.Field{Name: x.Target, Value: x.Host})
-	return slices.ContainsFunc(lines, func(f replay.Field) bool {
-		if u.format == FormatGor {
-			return strings.ContainsAny(f.Name, "\r\n") || strings.ContainsAny(f.Value, "\r\n") || strings.TrimSpace(f.Value) != f.Value
-		}
-		return !utf8.ValidString(f.Name) || !utf8.ValidString(f.Value)
-	})
+	garbled := func(text string) bool { return !utf8.ValidString(text) }
+	if u.format == FormatGor {
+		garbled = func(text string) bool { return strings.ContainsAny(text, "\r\n") || strings.TrimSpace(text) != text }
+	}
+	return garbled(x.Target) || garbled(x.Host) || slices.ContainsFunc(lines, func(f replay.Field) bool { return !isName(f.Name) || garbled(f.Value) })
 }

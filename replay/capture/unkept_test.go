@@ -52,6 +52,10 @@ func TestWhatAFormatDoesNotKeepIsTold(t *testing.T) {
 			map[capture.Format][]string{capture.FormatGor: {capture.UnkeptBytes}},
 		},
 		{
+			"a header line whose name is none", func(x *replay.Exchange) { x.Header = line(":path", "/") },
+			map[capture.Format][]string{capture.FormatGor: {capture.UnkeptBytes}, capture.FormatHAR: {capture.UnkeptBytes}},
+		},
+		{
 			"a trailer on both sides", func(x *replay.Exchange) { x.Trailer, x.Response.Trailer = line("Digest", "d"), line("X-Sum", "1") },
 			map[capture.Format][]string{capture.FormatHAR: {capture.UnkeptTrailer}},
 		},

@@ -272,6 +272,9 @@ func TestEveryFormOfHTTPTwoIsRead(t *testing.T) {
 		{"a request that is none", func(p *pair) {
 			p.headers(1, true, ":method= GET").answer(1, "no").ask(3, true, "GET", "/3").answer(3, "ok")
 		}, []string{"GET /3 -> 200 ok"}, replay.Tally{replay.LostParse: 1}, nil},
+		{"a request that says what there is not to say", func(p *pair) {
+			p.ask(1, true, "GET", "/1", ":colour= red").answer(1, "no").ask(3, true, "GET", "/3").answer(3, "ok")
+		}, []string{"GET /3 -> 200 ok"}, replay.Tally{replay.LostParse: 1}, nil},
 		{"a head that is too long", func(p *pair) {
 			p.ask(1, true, "GET", "/1", "a= "+long, "b= "+long, "c= "+long, "d= "+long, "e= "+long, "f= "+long, "g= "+long).answer(1, "no")
 			p.ask(3, true, "GET", "/3").answer(3, "ok")

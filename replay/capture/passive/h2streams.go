@@ -128,6 +128,9 @@ func readRequest(x *replay.Exchange, fields replay.Header) (rule string, err err
 			cookie = len(x.Header)
 			x.Header = append(x.Header, f)
 		default:
+			if f.Name[0] == ':' { // there is no other
+				return "", errRequest
+			}
 			x.Header = append(x.Header, f)
 		}
 	}
