@@ -34,9 +34,21 @@ type sessions struct {
 	// Credentials and their sessions, in two generations: when young is full it becomes old
 	// and the old one is forgotten. So memory is bounded and a session in use is kept.
 	young, old map[string]string
+
+	conns [connsMax]connName
 }
 
-const credentialsMax = 50_000
+// connName is the session of a connection that nothing else is known of. It is made once for all exchanges of that, as long as
+// fewer than connsMax connections are in use.
+type connName struct {
+	conn uint64
+	name string
+}
+
+const (
+	credentialsMax = 50_000
+	connsMax       = 1 << 10
+)
 
 func newSessions(s Sessions) *sessions {
 	return &sessions{Sessions: s.withDefaults(), young: make(map[string]string)}
@@ -57,7 +69,7 @@ func (s *sessions) name(x *replay.Exchange) string {
 		name = credential
 	}
 	if name == "" && x.Conn != 0 {
-		name = string(strconv.AppendUint(append(make([]byte, 0, 24), "conn-"...), x.Conn, 16))
+		name = s.connection(x.Conn)
 	}
 	s.bind(cookie, name)
 	s.bind(credential, name)
@@ -73,6 +85,15 @@ func (s *sessions) name(x *replay.Exchange) string {
 		s.bind(tokenIn(r.Body), name)
 	}
 	return name
+}
+
+// connection is the name of a connection.
+func (s *sessions) connection(conn uint64) string {
+	known := &s.conns[conn%connsMax]
+	if known.conn != conn {
+		*known = connName{conn, "conn-" + strconv.FormatUint(conn, 16)}
+	}
+	return known.name
 }
 
 func (s *sessions) lookup(credential string) string {
