@@ -10,7 +10,9 @@ import (
 // A sessionSet holds hashes of session names, 24 bits each: with 1000 sessions in a frame, one
 // that is not there is looked for in vain in 1 of 16,000 frames. It is written as differences of
 // the sorted hashes, about 2 bytes a session.
-type sessionSet map[uint32]struct{}
+//
+// While it is made it holds the hash of every record, in their order.
+type sessionSet []uint32
 
 const setMax = math.MaxUint16 // bytes; a frame of more sessions has no set
 
@@ -23,21 +25,20 @@ func sessionHash(name string) uint32 {
 	return h>>24 ^ h&(1<<24-1)
 }
 
-func (s sessionSet) add(name string) { s[sessionHash(name)] = struct{}{} }
+func (s *sessionSet) add(name string) { *s = append(*s, sessionHash(name)) }
 
-// append writes the set; scratch is used where it is large enough.
-func (s sessionSet) append(b []byte, scratch []uint32) ([]byte, []uint32) {
-	scratch = scratch[:0]
-	for h := range s {
-		scratch = append(scratch, h)
-	}
-	slices.Sort(scratch)
+// append writes the set, which it sorts.
+func (s sessionSet) append(b []byte) []byte {
+	slices.Sort(s)
 	last := uint32(0)
-	for _, h := range scratch {
+	for i, h := range s {
+		if i > 0 && h == last {
+			continue
+		}
 		b = binary.AppendUvarint(b, uint64(h-last))
 		last = h
 	}
-	return b, scratch
+	return b
 }
 
 var errSet = errors.New("malformed session set")

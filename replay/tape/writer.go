@@ -46,9 +46,8 @@ type Writer struct {
 	out     []byte // header and payload of the frame being written
 	frame   header // of the open frame
 	set     sessionSet
-	hashes  []uint32 // scratch of set
-	sealer  *sealer  // nil when the tape is not encrypted
-	wrapped []byte   // its key, as it is written
+	sealer  *sealer // nil when the tape is not encrypted
+	wrapped []byte  // its key, as it is written
 	offset  int64
 	records uint64
 	index   []entry
@@ -126,7 +125,7 @@ func newWriter(f disk) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{f: f, zstd: enc, enc: newEncoder(), set: make(sessionSet), ledger: make(replay.Ledger), stop: make(chan struct{})}
+	w := &Writer{f: f, zstd: enc, enc: newEncoder(), ledger: make(replay.Ledger), stop: make(chan struct{})}
 	w.open()
 	return w, nil
 }
@@ -296,7 +295,7 @@ func (w *Writer) datasync() {
 func (w *Writer) open() {
 	w.buf = w.buf[:0]
 	w.enc.reset()
-	clear(w.set)
+	w.set = w.set[:0]
 	w.frame = header{kind: kindData, flags: flagZstd, first: w.records}
 	w.frame.empty()
 }
@@ -327,7 +326,7 @@ func (w *Writer) seal() {
 // itself, so that looking for a session need not read payloads.
 func (w *Writer) putSet(h header) uint16 {
 	from := len(w.out)
-	w.out, w.hashes = w.set.append(w.out, w.hashes)
+	w.out = w.set.append(w.out)
 	if w.sealer != nil {
 		w.out = w.sealer.seal(w.out, from, h, w.offset, partSet)
 	} else {
