@@ -30,9 +30,9 @@ func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	}
 	coding := strings.TrimSpace(h.Get("Content-Encoding"))
 	coded := coding != "" && !strings.EqualFold(coding, "identity")
-	mediaType, boundary := contentType(h.Get("Content-Type"))
-	kind := formOf(mediaType)
-	if kind == other && opaque(mediaType) {
+	media := p.mediaOf(h.Get("Content-Type"))
+	kind := media.form
+	if kind == other && media.opaque {
 		return p.keepOther(b) // an image, in whatever coding: nothing a rule could see
 	}
 	plain := b
@@ -45,7 +45,7 @@ func (p *pass) body(h *replay.Header, b []byte, size *int64) []byte {
 	if kind == other && looksLikeJSON(plain) {
 		kind = jsonForm
 	}
-	redacted, changed, err := p.formed(kind, plain, boundary)
+	redacted, changed, err := p.formed(kind, plain, media.boundary)
 	switch {
 	case err != nil:
 		return p.drop()
@@ -103,6 +103,35 @@ func replaced(b []byte, by func(string) string) (redacted []byte, changed bool) 
 
 // view is a body as a string, which is good until the body changes: nothing that redaction leaves behind may be a part of it.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// media is what a Content-Type makes of a body.
+type media struct {
+	line     string
+	form     form
+	opaque   bool
+	boundary string
+}
+
+// Content types that came lately are known, one of each length; their zero value is that of no type.
+const (
+	mediaMax  = 64
+	mediaText = 256 // bytes of one that is kept
+)
+
+// mediaOf looks into a Content-Type.
+func (p *pass) mediaOf(line string) media {
+	known := &p.media[len(line)%mediaMax]
+	if known.line == line {
+		return *known
+	}
+	mediaType, boundary := contentType(line)
+	m := media{line, formOf(mediaType), opaque(mediaType), boundary}
+	if len(line) <= mediaText {
+		m.line, m.boundary = strings.Clone(line), strings.Clone(boundary) // lest they keep a whole header
+		*known = m
+	}
+	return m
+}
 
 // contentType takes a header line apart; most have no parameters.
 func contentType(line string) (mediaType, boundary string) {

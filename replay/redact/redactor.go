@@ -56,6 +56,7 @@ func (r *Redactor) Pseudonym(value string) string {
 type pass struct {
 	*Redactor
 	mac   *mac
+	media [mediaMax]media                         // see mediaOf
 	place []string                                // where it looks, outermost first; kept for found alone
 	found func(kind pattern, place, value string) // told of each secret; nil when nobody asks
 	calm  bool                                    // what is random here is no secret
