@@ -96,7 +96,9 @@ func (p *pass) header(h replay.Header) {
 	for i := range h {
 		f := &h[i]
 		if p.found == nil {
-			f.Value = p.field(p.headers.of(f.Name), f.Value)
+			if how := p.headers.of(f.Name); how != look || mayHold(f.Value) { // which few lines are
+				f.Value = p.field(how, f.Value)
+			}
 			continue
 		}
 		p.calm = calm.has(f.Name)
