@@ -90,9 +90,12 @@ func (c *conn) abort() {
 	})
 }
 
-// hangUp ends both directions as if their sources had: behind what is held back for them.
+// hangUp ends both directions as if their sources had, behind what is held back for them, unless something is under way.
 func (c *conn) hangUp() {
 	if c.relay != nil && c.relay.hangUp() {
+		return
+	}
+	if !c.watcher.Idle() {
 		return
 	}
 	past := time.Unix(1, 0)

@@ -142,7 +142,9 @@ func (f *flow) end(err error) {
 		f.abort()
 		return
 	case errors.Is(err, io.EOF):
-		f.conn.watcher.End(f.dir)
+		if !f.conn.watcher.End(f.dir) {
+			f.conn.hangUp()
+		}
 	case errors.Is(err, os.ErrDeadlineExceeded): // hung up
 	default:
 		f.abort()

@@ -81,8 +81,8 @@ func (a *lane) read() {
 		return
 	case n == 0:
 		a.readable, a.over = false, true
-		if !a.relay.broken {
-			a.flow.conn.watcher.End(a.flow.dir)
+		if !a.relay.broken && !a.flow.conn.watcher.End(a.flow.dir) {
+			defer a.relay.cease()
 		}
 		a.finish()
 		return

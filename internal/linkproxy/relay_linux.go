@@ -92,12 +92,14 @@ func (r *relay) abort() bool {
 	return !r.left
 }
 
-// hangUp ends both directions behind what is held back, as if nothing more came to be read. It reports whether that was for
+// hangUp ends both directions behind what is held back, as if nothing more came to be read, unless something is under way. It reports whether that was for
 // it to do.
 func (r *relay) hangUp() bool {
 	r.loop.mu.Lock()
 	defer r.loop.mu.Unlock()
-	r.cease()
+	if r.conn.watcher.Idle() {
+		r.cease()
+	}
 	return !r.left
 }
 

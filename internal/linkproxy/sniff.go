@@ -58,7 +58,10 @@ func (s *sniffer) Pass(d Direction, data []byte) bool {
 }
 
 // End does nothing: what was not answered may be yet.
-func (s *sniffer) End(Direction) {}
+func (s *sniffer) End(Direction) bool { return true }
+
+// Idle is not asked: nobody hangs up.
+func (s *sniffer) Idle() bool { return true }
 
 // request looks at bytes from the caller.
 func (s *sniffer) request(data []byte) {

@@ -17,6 +17,7 @@ type notes struct {
 	passed [3]string // by direction
 	ended  [3]bool
 	ends   [3]int
+	busy   bool
 	closed int
 }
 
@@ -27,11 +28,18 @@ func (n *notes) Pass(d Direction, data []byte) bool {
 	return string(data) != "the last"
 }
 
-func (n *notes) End(d Direction) {
+func (n *notes) End(d Direction) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.ended[d] = true
 	n.ends[d]++
+	return true
+}
+
+func (n *notes) Idle() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.busy
 }
 
 func (n *notes) Close() {
@@ -129,6 +137,22 @@ func TestAWatcherSeesWhatPasses(t *testing.T) {
 			rest, err := io.ReadAll(c.service)
 			require.NoError(t, err)
 			require.Empty(t, rest)
+		}, false, false, "", false},
+		{"hung up while something is under way: it ends first", func(t *testing.T, p *Proxy, c *carried) {
+			c.seen.mu.Lock()
+			c.seen.busy = true
+			c.seen.mu.Unlock()
+			p.mu.Lock()
+			for one := range p.conns {
+				one.hangUp()
+			}
+			p.mu.Unlock()
+			say(t, c.service, c.client, "more")
+			c.seen.mu.Lock()
+			c.seen.passed[Response] = "good day"
+			c.seen.busy = false
+			c.seen.mu.Unlock()
+			c.hangUp()
 		}, false, false, "", false},
 		{"the watcher has seen enough: what is behind it goes nowhere", func(t *testing.T, _ *Proxy, c *carried) {
 			_, err := io.WriteString(c.service, "the last")

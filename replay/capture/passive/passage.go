@@ -45,8 +45,15 @@ func (p *passage) Pass(d linkproxy.Direction, data []byte) bool {
 }
 
 // End notes that one side says no more.
-func (p *passage) End(d linkproxy.Direction) {
-	p.read(func(at int64) { p.end(towards(d), at, tcpstream.Closed) })
+func (p *passage) End(d linkproxy.Direction) bool {
+	return !p.read(func(at int64) { p.end(towards(d), at, tcpstream.Closed) })
+}
+
+// Idle reports whether no exchange is under way: one may have begun since it was said that this one hangs up.
+func (p *passage) Idle() bool {
+	p.relay.mu.Lock()
+	defer p.relay.mu.Unlock()
+	return p.idle()
 }
 
 // Close ends what was broken off.
@@ -81,8 +88,7 @@ func towards(d linkproxy.Direction) tcpstream.Direction {
 }
 
 // read does something with what passes, now. What fails in it, a filter of the caller's for example, is not to break the
-// traffic: the connection passes unread from then on.
-// It reports whether the connection is to end.
+// traffic: the connection passes unread from then on. It reports whether the connection is to end.
 func (p *passage) read(do func(at int64)) (over bool) {
 	r := p.relay
 	r.mu.Lock()
@@ -107,12 +113,14 @@ func (p *passage) read(do func(at int64)) (over bool) {
 
 // settle hangs up when the capture ends and nothing is under way here, and reports whether that is so. The relay's mutex is held.
 func (p *passage) settle() (over bool) {
-	over = p.relay.ending && (p.broken || !p.conn.busy())
+	over = p.relay.ending && p.idle()
 	if over {
 		p.hangUp()
 	}
 	return over
 }
+
+func (p *passage) idle() bool { return p.broken || !p.conn.busy() }
 
 const noService = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

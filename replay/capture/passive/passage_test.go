@@ -113,3 +113,24 @@ func TestDescriptorsBoundTheConnections(t *testing.T) {
 		t.Run(row.about, func(t *testing.T) { require.Equal(t, row.room, roomFor(row.descriptors)) })
 	}
 }
+
+func TestARequestThatComesAsItsConnectionIsHungUpIsAnswered(t *testing.T) {
+	r, err := NewRelay("http://127.0.0.1:1", nowhere{}, capture.Options{})
+	require.NoError(t, err)
+	hungUp := false
+	p := r.open(func() { hungUp = true })
+	over := make(chan struct{})
+	close(over)
+	require.NoError(t, r.drain(over))
+	require.True(t, hungUp)
+	require.True(t, p.Idle())
+	require.True(t, p.Pass(linkproxy.Request, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n")))
+	require.False(t, p.Idle())
+	require.True(t, p.Pass(linkproxy.Response, []byte("HTTP/1.0 200 OK\r\n\r\nuntil ")))
+	require.True(t, p.Pass(linkproxy.Response, []byte("the end")))
+	require.False(t, p.End(linkproxy.Response), "and is the last")
+	require.True(t, p.Idle())
+	p.Close()
+	require.NoError(t, r.Close())
+	require.Equal(t, replay.Counts{Captured: 1}, r.Counts())
+}
