@@ -209,49 +209,6 @@ func TestACarriedConnectionOfAClosedProxyIsReset(t *testing.T) {
 	require.True(t, isReset(err), "%v", err)
 }
 
-// A service that refuses a body says so, and closes what the client still writes to.
-func TestWhatWasSaidBeforeAResetGoesOn(t *testing.T) {
-	for _, row := range []struct {
-		about  string
-		last   func(*testing.T, *carried)
-		broken bool // the client hears of the reset, too
-	}{
-		{"all at once", func(t *testing.T, c *carried) {
-			_, err := io.WriteString(c.service, "too much")
-			require.NoError(t, err)
-			reset(c.service)
-		}, true},
-		{"the end first", func(t *testing.T, c *carried) {
-			_, err := io.WriteString(c.service, "too much")
-			require.NoError(t, err)
-			require.NoError(t, c.service.CloseWrite())
-			reset(c.service)
-		}, false},
-	} {
-		t.Run(row.about, func(t *testing.T) {
-			eitherWay(t, func(t *testing.T, config Config) {
-				p, c := carry(t, config)
-				full(t, c.client)
-				for _, l := range p.loops { // who look only when all has come
-					l.mu.Lock()
-				}
-				row.last(t, c)
-				for _, l := range p.loops {
-					l.mu.Unlock()
-				}
-				said, err := io.ReadAll(c.client)
-				require.Equal(t, "too much", string(said))
-				if row.broken {
-					require.True(t, isReset(err), "%v", err)
-				}
-				c.wait(t)
-				require.Equal(t, "too much", c.seen.passed[Response])
-				require.Equal(t, 1, c.seen.closed)
-			})
-		})
-	}
-}
-
 func TestAnEndIsToldOnce(t *testing.T) {
 	eitherWay(t, func(t *testing.T, config Config) {
 		_, c := carry(t, config)
