@@ -5,7 +5,7 @@
 set -eu
 sh internal/tools/peers/install.sh bin/peers gor >/dev/null
 if [ -x bin/peers/gor ]; then
-	GOR=$(pwd)/bin/peers/gor
-	export GOR
+	GAMEDAY_GOR=$(pwd)/bin/peers/gor
+	export GAMEDAY_GOR
 fi
 go test -count 1 -v -timeout 300s -run '^TestNothingOfTheMatrixIsLostOnRealSockets$' ./replay/capture/passive | grep -v '=== RUN'
