@@ -315,7 +315,7 @@ func caseOf(conn uint64) int {
 	return -1
 }
 
-// startGor runs the gor of $GOR. What it returns ends it and reads what it found, by case.
+// startGor runs the gor of GAMEDAY_GOR. What it returns ends it and reads what it found, by case.
 func startGor(t *testing.T, ports []uint16) func() map[int][]*replay.Exchange {
 	gor := os.Getenv("GAMEDAY_GOR")
 	if gor == "" {
