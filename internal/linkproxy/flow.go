@@ -109,10 +109,13 @@ func (f *flow) forward(c *chunk) *chunk {
 }
 
 // giveUp is called when the receiver takes nothing any more. What it said before goes on, such as the refusal of a body that is
-// still being sent; then both sides are reset.
+// still being sent; then both sides are reset. That is not waited for when it is held back: it could be for ever.
 func (f *flow) giveUp() {
 	f.gone = true
 	f.conn.severed.Store(true)
+	if f.conn.up.want.Load() != nil || f.conn.down.want.Load() != nil {
+		f.conn.abort()
+	}
 }
 
 func (f *flow) current() *shape {

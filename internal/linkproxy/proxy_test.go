@@ -525,3 +525,19 @@ func requirePattern(t testing.TB, r io.Reader, size int) {
 		}
 	}
 }
+
+func TestACalleeThatIsGoneIsNotWaitedForWhenAllIsHeldBack(t *testing.T) {
+	w := newWorld(t, Config{})
+	l := w.listen(t)
+	w.SetRules([]Rule{{To: toPromotion, Direction: Response, Bandwidth: 1000}})
+	c := w.dial(t)
+	callee, err := l.Accept()
+	require.NoError(t, err)
+	full(t, callee.(*net.TCPConn))
+	reset(callee.(*net.TCPConn))
+	_, err = io.WriteString(c, "who is there?")
+	require.NoError(t, err)
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+	_, err = io.Copy(io.Discard, c)
+	require.True(t, isReset(err), "%v", err)
+}
