@@ -239,7 +239,7 @@ func TestABusySessionIsHandledByPolicy(t *testing.T) {
 		slowest time.Duration
 		counted [3]int64 // as waited, spilled, skipped
 	}{
-		{"wait", 2, 550 * time.Millisecond, [3]int64{1, 0, 0}},
+		{"wait", 2, 550 * time.Millisecond, [3]int64{1, 0, 0}}, // counted from its due time
 		{"spill", 2, 300 * time.Millisecond, [3]int64{0, 1, 0}},
 		{"drop", 1, 300 * time.Millisecond, [3]int64{0, 0, 1}},
 	} {
@@ -254,7 +254,7 @@ func TestABusySessionIsHandledByPolicy(t *testing.T) {
 				skipped += s.Skips[gameday.SkipBusy]
 			}
 			require.Equal(t, 2-tt.sent, skipped, "per flow and second, too")
-			require.InDelta(t, tt.slowest.Seconds(), latency.Max().Seconds(), 0.15)
+			require.GreaterOrEqual(t, latency.Max(), tt.slowest-time.Millisecond)
 		})
 	}
 }

@@ -38,6 +38,7 @@ type request struct {
 	method, path string    // the path without its query
 	host         string    // that it carries; that of the target when empty
 	conn         uint64    // recorded; 0 when nobody knows
+	on           occasion  // on the tape
 	admits       string    // its flow, where it is not sent for its effects and the recorded answer has values for later requests
 	licence      *licence  // to go wherever the system says; nil when it needs none
 }
@@ -164,7 +165,7 @@ func (e *editor) request(x *Exchange, due time.Duration, l *lesson) *request {
 func (e *editor) outline(x *Exchange, skip string) *request {
 	path, _, _ := strings.Cut(x.Target, "?")
 	// What stays on the record must not hold the exchange.
-	r := &request{conn: x.Conn, method: verb(x.Method), path: strings.Clone(path), flow: e.routes.find(x.Method, x.Target), skip: skip}
+	r := &request{conn: x.Conn, on: occasionOf(x), method: verb(x.Method), path: strings.Clone(path), flow: e.routes.find(x.Method, x.Target), skip: skip}
 	if x.Response != nil {
 		r.recorded = x.Response.Status
 	}

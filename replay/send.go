@@ -39,13 +39,13 @@ func (s *shard) take(x *shot, now time.Duration) {
 		s.rest(x.sess)
 		return
 	case x.attempt > 0: // it holds its session already
-	case x.sess.busy > 0 && s.held(x):
+	case x.sess.open != nil && !s.joins(x) && s.held(x):
 		return
-	case x.sess.busy == 0 && s.barren(x):
+	case x.sess.open == nil && s.barren(x):
 		s.rest(x.sess)
 		return
 	default:
-		x.sess.busy++
+		x.sess.opens(x)
 	}
 	if s.late(x, causeRoom) {
 		s.passOn(x)
@@ -158,14 +158,16 @@ func (s *shard) done(c *conn, x *shot, o outcome) {
 		return
 	}
 	var next *shot
+	sess := x.sess
 	if s.finish(x, o) {
 		if !x.loose {
-			next = s.release(x.sess)
+			next = s.release(x)
 		}
 		if !c.away {
 			x.drop()
 		}
 	}
+	defer s.join(sess)
 	if o.dead || o.kept {
 		if next != nil {
 			s.dispatch(next)
@@ -226,26 +228,57 @@ func (s *shard) finish(x *shot, o outcome) bool {
 	again := !succeeded(r.class) && x.attempt < s.e.retries && !s.closed
 	s.settle(x, r)
 	if again {
-		s.again.push(&shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines, loose: x.loose})
+		y := &shot{due: r.done + s.e.gap, seq: x.seq, req: x.req, sess: x.sess, trace: x.trace, attempt: x.attempt + 1, lines: x.lines, loose: x.loose}
+		if !x.loose {
+			x.sess.closes(x)
+			x.sess.opens(y)
+		}
+		s.again.push(y)
 	} else {
 		s.silence(x, causeHandset)
 	}
 	return !again
 }
 
-// release frees one place in the session and returns what it was holding back, if its time has not passed.
-func (s *shard) release(sess *session) *shot {
-	sess.busy--
-	for sess.busy == 0 && sess.queue.len() > 0 {
+// release ends x, and returns what its session was holding back behind it, if its time has not passed. What may go beside
+// that, join sends.
+func (s *shard) release(x *shot) *shot {
+	sess := x.sess
+	sess.closes(x)
+	for sess.open == nil && sess.queue.len() > 0 {
 		next := sess.queue.pop()
 		if s.late(next, causeSession) || s.barren(next) {
 			continue
 		}
-		sess.busy++
+		sess.opens(next)
 		return next
 	}
 	s.rest(sess)
 	return nil
+}
+
+// joins reports whether x need not wait for those of its session that are open: it did not when it was recorded. What needs a
+// value that is still to come does.
+func (s *shard) joins(x *shot) bool {
+	for y := x.sess.open; y != nil; y = y.beside {
+		if !x.req.on.overlaps(y.req.on) {
+			return false
+		}
+	}
+	_, lacks := x.req.lacks(x.sess.bound.live)
+	return !lacks
+}
+
+// join sends what the session holds back behind others than those that are open.
+func (s *shard) join(sess *session) {
+	for sess.open != nil && sess.queue.len() > 0 && s.joins(sess.queue.first()) {
+		x := sess.queue.pop()
+		if s.late(x, causeSession) {
+			continue
+		}
+		sess.opens(x)
+		s.dispatch(x)
+	}
 }
 
 // late settles a shot that waited for too long, or for a run that was stopped, and reports whether it did.
@@ -353,9 +386,10 @@ func (s *shard) passOn(x *shot) {
 	if x.loose { // its session did not wait for it
 		return
 	}
-	if next := s.release(x.sess); next != nil {
+	if next := s.release(x); next != nil {
 		s.dispatch(next)
 	}
+	s.join(x.sess)
 }
 
 // drain sends what waits, for as long as there are connections for it.

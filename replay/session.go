@@ -15,7 +15,7 @@ type session struct {
 	home   uint64 // chooses the shard: the same for all that share bindings
 	bound  *bindings
 
-	busy    int              // requests in flight, or about to be pressed again
+	open    *shot            // in flight, or about to be pressed again; the others are behind it
 	queue   fifo[*shot]      // due, and waiting for the answers before them
 	line    fifo[*shot]      // not yet due: the user waits for an answer, or thinks
 	talking bool             // one of its requests is due or in flight
@@ -52,6 +52,7 @@ type shot struct {
 	resent  bool
 	lines   *follower     // of the conversation that it begins; nil when it begins none
 	loose   bool          // its session does not wait for it
+	beside  *shot         // another one in its session's list of those that are open
 	begun   bool          // its messages are in the hands of a call, which accounts for them
 	said    int           // messages that are on the books: a server that did nothing with them was told
 	think   time.Duration // after the end of the request before it, where the plan says so

@@ -16,7 +16,7 @@ func (s *shard) listen(x *shot) {
 
 // rest notes that the session has no request in flight, and plans its next one.
 func (s *shard) rest(sess *session) {
-	if !s.e.think || sess.busy > 0 {
+	if !s.e.think || sess.open != nil {
 		return
 	}
 	sess.ended, sess.talking = s.clock.now(), sess.line.len() > 0
