@@ -1,12 +1,14 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -118,11 +120,33 @@ func (o CaptureOptions) listen() (l *net.TCPListener, p capture.ProxyOptions, er
 	if far && !o.Remote {
 		return nil, p, Refused{fmt.Errorf("listen on %s: other machines would reach the service through it: add --allow-remote if they are to", o.Listen)}
 	}
+	if o.toItself() {
+		return nil, p, Refused{fmt.Errorf("listen on %s: the proxy would call itself, for that is where %s is: choose another address with --listen", o.Listen, o.To)}
+	}
 	open, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, p, fmt.Errorf("listen for clients: %w; choose another address with --listen", err)
 	}
 	return open.(*net.TCPListener), p, nil
+}
+
+// toItself reports whether what comes to the service comes to the proxy in front of it.
+func (o CaptureOptions) toItself() bool {
+	service, err := url.Parse(o.To)
+	if err != nil {
+		return false // which is told of elsewhere
+	}
+	port := cmp.Or(service.Port(), service.Scheme) // "http" is the name of one
+	to, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(service.Hostname(), port))
+	if err != nil {
+		return false // nobody knows yet
+	}
+	at, err := net.ResolveTCPAddr("tcp", o.Listen)
+	if err != nil || at.Port != to.Port {
+		return false
+	}
+	anywhere := at.IP == nil || at.IP.IsUnspecified()
+	return at.IP.Equal(to.IP) || anywhere && to.IP.IsLoopback()
 }
 
 // flushPeriod leaves room for late timers: a kill -9 is to cost 100 ms at most.
