@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gameday-dev/gameday/replay/tape"
 )
+
+// gorAnswers is gor that records what gameday does: answers, too.
+const gorAnswers = "gor, answers too"
 
 // captureRate is how many requests per second a listener hears.
 const captureRate = 5000
@@ -36,7 +40,7 @@ func (b *bench) capturing(ctx context.Context) (section, error) {
 		return section{}, errors.New("not root: nobody else may listen on an interface")
 	}
 	m := watching{starts: map[string]usage{}}
-	names := []string{"tcpdump", "gameday", "gor"}
+	names := []string{"tcpdump", "gameday", "gor", gorAnswers}
 	for _, name := range names {
 		b.progress("start of %s", name)
 		u, _, err := b.listen(ctx, name, even(50, 1000, 1))
@@ -61,7 +65,7 @@ func (m watching) section() section {
 	s := section{
 		title: fmt.Sprintf("Listening on an interface, %d requests per second", captureRate),
 		text: "What the listener spends per request, and what it has in the end. tcpdump writes packets and knows nothing of requests: it is the floor. gor records requests as they " +
-			"are; gameday records answers too, takes secrets out and compresses as it writes. Ratios are to gor.",
+			"are, and with --input-raw-track-response answers too, which it is not asked for in the target; gameday records answers, takes secrets out and compresses as it writes. Ratios are to gor.",
 		head: []string{"program", "CPU per request", "of it in user space", "recorded", "bytes per request", "ratio", "start of the program", "other load, cores"},
 	}
 	for _, name := range m.names() {
@@ -87,7 +91,8 @@ func (m watching) section() section {
 func (b *bench) listen(ctx context.Context, name string, w work) (u usage, h heard, err error) {
 	program := b.gameday
 	if name != "gameday" {
-		if program = b.find(name); program == "" {
+		binary, _, _ := strings.Cut(name, ",")
+		if program = b.find(binary); program == "" {
 			return u, h, nil
 		}
 	}
@@ -122,8 +127,11 @@ func (b *bench) overhear(ctx context.Context, name, program string, w work, addr
 	case "gameday":
 		out += ".gdtape"
 		args = []string{program, "capture", "--interface", "lo", "--port", port, "--replays", "--out", out}
-	case "gor":
+	case "gor", gorAnswers:
 		args = []string{program, "--input-raw", addr, "--output-file", out, "--output-file-append", "--output-file-queue-limit", "0"}
+		if name == gorAnswers {
+			args = append(args, "--input-raw-track-response")
+		}
 	case "tcpdump":
 		args = []string{program, "-i", "lo", "-U", "-w", out, "tcp", "port", port}
 	}
@@ -167,15 +175,18 @@ func written(ctx context.Context, name, path string, n int) error {
 	})
 }
 
+// gorEnd is what a record of gor ends with; those of requests begin with a 1.
+const gorEnd = "\n🐵🙈🙉\n"
+
 // count returns how many requests a recording has; -1 when it does not know of requests.
 func count(name, path string) (int, error) {
 	switch name {
 	case "gameday":
 		info, err := tape.ReadInfo(path)
 		return int(info.Records) - info.GapCount, err
-	case "gor":
+	case "gor", gorAnswers:
 		text, err := os.ReadFile(path)
-		return bytes.Count(text, []byte("\n🐵🙈🙉\n")), err
+		return bytes.Count(append([]byte(gorEnd), text...), []byte(gorEnd+"1 ")), err
 	}
 	return -1, nil
 }
