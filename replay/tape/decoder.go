@@ -27,6 +27,7 @@ type decoder struct {
 	// strings are cut from exchanges that were given back, while there are any.
 	spent  <-chan []*replay.Exchange // nil where none are given back
 	again  []*replay.Exchange        // of them, those in hand
+	reused bool                      // the exchange that is being read was given back
 	both   []both
 	fields []replay.Field
 	texts  []byte
@@ -49,10 +50,15 @@ const (
 	fieldSlab = (8<<10 - 8) / int(unsafe.Sizeof(replay.Field{}))
 	textSlab  = 4 << 10
 	bodySlab  = 16 << 10
+
+	// What goes round has room for a little more than it holds first: fields of a header, bytes of a body.
+	fieldStep = 8
+	bodyStep  = 256
 )
 
 // newExchange returns an exchange and a response for it. Header lines and bodies that they have are there to be written over.
 func (d *decoder) newExchange() (*replay.Exchange, *replay.Response) {
+	d.reused = false
 	if len(d.again) == 0 {
 		select {
 		case d.again = <-d.spent:
@@ -62,6 +68,7 @@ func (d *decoder) newExchange() (*replay.Exchange, *replay.Response) {
 	}
 	x := d.again[len(d.again)-1]
 	d.again = d.again[:len(d.again)-1]
+	d.reused = true
 	r := x.Response
 	if r == nil {
 		r = new(replay.Response)
@@ -87,6 +94,9 @@ func (d *decoder) newHeader(old replay.Header, n int) replay.Header {
 		clear(old[n:most]) // their strings can go
 		return old[:n]
 	}
+	if d.reused && n <= fieldSlab/4 { // in a slab it would keep all of that, for as long as its exchange goes round
+		return make(replay.Header, n, (n+fieldStep-1)/fieldStep*fieldStep)
+	}
 	if n > len(d.fields) {
 		if n > fieldSlab/4 {
 			return make(replay.Header, n)
@@ -102,6 +112,9 @@ func (d *decoder) newHeader(old replay.Header, n int) replay.Header {
 func (d *decoder) newBody(old, b []byte) []byte {
 	if most := cap(old); len(b) <= most && most <= bodySlab/4 {
 		return append(old[:0], b...)
+	}
+	if d.reused && len(b) <= bodySlab/4 {
+		return append(make([]byte, 0, (len(b)+bodyStep-1)/bodyStep*bodyStep), b...)
 	}
 	return carve(&d.bodies, b, bodySlab)
 }

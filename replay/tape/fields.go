@@ -67,6 +67,7 @@ func (f *fields) gap() (*replay.Gap, error) {
 
 func (f *fields) message(bodies []byte) (*replay.Message, error) {
 	f.d.at += time.Duration(f.varint())
+	f.d.reused = false
 	m := &replay.Message{At: f.d.at, Exchange: f.uvarint(), Session: f.string(), FromServer: f.uvarint() == 1}
 	m.Kind = replay.MessageKind(f.uvarint())
 	n, missing := f.bodySize()
