@@ -38,8 +38,10 @@ func (h healer) heal(ctx context.Context, f gameday.Fault, patience time.Duratio
 	)
 	for {
 		if given.IsZero() || time.Since(given) >= healAgain {
-			if healErr = attempt(limited, monkey, h.platform, f); healErr == nil {
-				given = time.Now()
+			if err := attempt(limited, monkey, h.platform, f); err == nil {
+				healErr, given = nil, time.Now()
+			} else if healErr == nil || limited.Err() == nil { // what the limit cuts off tells less than what came before
+				healErr = err
 			}
 		}
 		if !given.IsZero() {
